@@ -1,0 +1,3 @@
+//! cloakroom-cli.
+
+fn main() {}

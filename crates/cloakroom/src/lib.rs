@@ -1,0 +1,1 @@
+//! Sessions and cookies for Rust web services, the same as Flask's on the wire.

@@ -1,0 +1,3 @@
+//! cloakroom-interop.
+
+fn main() {}
