@@ -1,1 +1,3 @@
 //! Sessions and cookies for Rust web services, the same as Flask's on the wire.
+
+mod http_date;
