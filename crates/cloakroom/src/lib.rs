@@ -1,3 +1,4 @@
 //! Sessions and cookies for Rust web services, the same as Flask's on the wire.
 
+pub mod cookie;
 mod http_date;
