@@ -3,4 +3,7 @@
 pub mod cookie;
 mod http_date;
 pub mod json;
+mod secret;
 pub mod value;
+
+pub use secret::{KeyRing, SecretKey, SecretKeyError};
