@@ -3,3 +3,4 @@
 mod secret;
 
 pub use secret::{KeyRing, SecretKey, SecretKeyError};
+pub mod token;
