@@ -69,9 +69,10 @@ pub fn decode(text: impl AsRef<[u8]>, leniency: Leniency) -> Result<Vec<u8>, Bas
 /// As [`decode`].
 pub fn decode_text(text: &str, leniency: Leniency) -> Result<Vec<u8>, Base64Error> {
     match leniency {
-        Leniency::Lenient if !text.is_ascii() => {
-            decode(text.bytes().filter(u8::is_ascii).collect::<Vec<_>>(), leniency)
-        }
+        Leniency::Lenient if !text.is_ascii() => decode(
+            text.bytes().filter(u8::is_ascii).collect::<Vec<_>>(),
+            leniency,
+        ),
         _ => decode(text, leniency),
     }
 }
@@ -110,7 +111,11 @@ pub(crate) fn encode_into(out: &mut Vec<u8>, bytes: &[u8]) {
 pub(crate) const SMALL: usize = 66;
 
 /// Decodes at most 64 bytes without allocating; `None` if it is more or not base64.
-pub(crate) fn decode_small<'b>(text: &[u8], leniency: Leniency, buffer: &'b mut [u8; SMALL]) -> Option<&'b [u8]> {
+pub(crate) fn decode_small<'b>(
+    text: &[u8],
+    leniency: Leniency,
+    buffer: &'b mut [u8; SMALL],
+) -> Option<&'b [u8]> {
     let length = match leniency {
         Leniency::Strict => URL_SAFE.decode_slice(text, buffer).ok()?,
         Leniency::Lenient => {
@@ -132,7 +137,11 @@ fn missing_padding(text: &[u8]) -> usize {
     text.len().wrapping_neg() % 4
 }
 
-fn lenient_vec(text: &[u8], sextet: fn(u8) -> Option<u8>, padding: usize) -> Result<Vec<u8>, Base64Error> {
+fn lenient_vec(
+    text: &[u8],
+    sextet: fn(u8) -> Option<u8>,
+    padding: usize,
+) -> Result<Vec<u8>, Base64Error> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
     lenient(text, sextet, padding, |byte| {
         bytes.push(byte);
@@ -161,7 +170,9 @@ fn lenient(
             }
             continue;
         }
-        let Some(bits) = sextet(character) else { continue };
+        let Some(bits) = sextet(character) else {
+            continue;
+        };
         pads = 0;
         match position {
             0 => kept = bits,

@@ -21,9 +21,16 @@ thread_local! {
 }
 
 /// Calls `use_compressed` with the zlib stream of the text, if that has at most `limit` bytes.
-pub(super) fn deflate_within<T>(text: &[u8], limit: usize, use_compressed: impl FnOnce(&[u8]) -> T) -> Option<T> {
+pub(super) fn deflate_within<T>(
+    text: &[u8],
+    limit: usize,
+    use_compressed: impl FnOnce(&[u8]) -> T,
+) -> Option<T> {
     let mut deflater = take(&DEFLATER).unwrap_or_else(|| {
-        Box::new(Deflater { state: Compress::new(Compression::new(6), true), output: Vec::new() })
+        Box::new(Deflater {
+            state: Compress::new(Compression::new(6), true),
+            output: Vec::new(),
+        })
     });
     deflater.state.reset();
     deflater.output.clear();
@@ -31,9 +38,10 @@ pub(super) fn deflate_within<T>(text: &[u8], limit: usize, use_compressed: impl 
     let Deflater { state, output } = &mut *deflater;
     let result = match state.compress(text, output, FlushCompress::Finish) {
         // It fitted if the stream is complete; a stream that needs more room is of no use.
-        Ok(Status::StreamEnd) => {
-            usize::try_from(state.total_out()).ok().and_then(|length| output.get(..length)).map(use_compressed)
-        }
+        Ok(Status::StreamEnd) => usize::try_from(state.total_out())
+            .ok()
+            .and_then(|length| output.get(..length))
+            .map(use_compressed),
         _ => None,
     };
     if deflater.output.capacity() > KEPT_CAPACITY {
@@ -61,12 +69,20 @@ pub(super) fn inflate(stream: &[u8], limit: usize) -> Result<Vec<u8>, InflateErr
     result
 }
 
-fn inflate_with(inflater: &mut Decompress, stream: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
+fn inflate_with(
+    inflater: &mut Decompress,
+    stream: &[u8],
+    limit: usize,
+) -> Result<Vec<u8>, InflateError> {
     let most = limit.saturating_add(1);
-    let mut output = Vec::with_capacity(stream.len().saturating_mul(3).saturating_add(64).min(most));
+    let mut output =
+        Vec::with_capacity(stream.len().saturating_mul(3).saturating_add(64).min(most));
     loop {
         let (read, written) = (inflater.total_in(), output.len());
-        let rest = usize::try_from(read).ok().and_then(|read| stream.get(read..)).unwrap_or_default();
+        let rest = usize::try_from(read)
+            .ok()
+            .and_then(|read| stream.get(read..))
+            .unwrap_or_default();
         let status = inflater
             .decompress_vec(rest, &mut output, FlushDecompress::None)
             .map_err(|_| InflateError::Broken)?;
@@ -76,7 +92,10 @@ fn inflate_with(inflater: &mut Decompress, stream: &[u8], limit: usize) -> Resul
         if status == Status::StreamEnd {
             return Ok(output);
         }
-        if output.len() < output.capacity() && inflater.total_in() == read && output.len() == written {
+        if output.len() < output.capacity()
+            && inflater.total_in() == read
+            && output.len() == written
+        {
             // Room to write and nothing left to read: the stream stops in the middle.
             return Err(InflateError::Broken);
         }

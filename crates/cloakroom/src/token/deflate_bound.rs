@@ -18,7 +18,9 @@ pub(super) fn least_stream_length(text: &[u8]) -> usize {
         return 0;
     }
     let survey = Survey::of(text);
-    let bits = stored_bits(text.len()).min(survey.fixed_bits()).min(survey.dynamic_bits());
+    let bits = stored_bits(text.len())
+        .min(survey.fixed_bits())
+        .min(survey.dynamic_bits());
     WRAPPER_BYTES + bits.div_ceil(8)
 }
 
@@ -63,7 +65,9 @@ impl Survey {
         let mut seen = TripleSet::default();
         let (mut covered_until, mut in_run) = (0, false);
         for (place, &byte) in text.iter().enumerate() {
-            let repeats = text.get(place..place + 3).is_some_and(|triple| seen.insert(triple));
+            let repeats = text
+                .get(place..place + 3)
+                .is_some_and(|triple| seen.insert(triple));
             if repeats {
                 survey.runs += usize::from(!in_run);
                 survey.match_places += 1;
@@ -137,14 +141,28 @@ impl Survey {
     ///
     /// Which symbol a run begins with is not known; the entropy is least if it is the most frequent one.
     fn data_bits(&self) -> usize {
-        let most_frequent = self.certain.iter().map(|byte| self.literals[byte]).max().unwrap_or(0);
+        let most_frequent = self
+            .certain
+            .iter()
+            .map(|byte| self.literals[byte])
+            .max()
+            .unwrap_or(0);
         let most_frequent = usize::from(most_frequent);
         let end_of_block = 1;
         let total = self.literal_count + self.runs + end_of_block;
-        let terms: f64 = self.certain.iter().map(|byte| x_log_x(usize::from(self.literals[byte]))).sum();
-        let bits = x_log_x(total) - terms - x_log_x(most_frequent + self.runs) + x_log_x(most_frequent);
+        let terms: f64 = self
+            .certain
+            .iter()
+            .map(|byte| x_log_x(usize::from(self.literals[byte])))
+            .sum();
+        let bits =
+            x_log_x(total) - terms - x_log_x(most_frequent + self.runs) + x_log_x(most_frequent);
         // Rounded down, by more than the arithmetic can be wrong.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 257 * log2(257), at least 0")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "at most 257 * log2(257), at least 0"
+        )]
         let bits = (bits - 1e-6).max(0.0) as usize;
         bits
     }
@@ -192,7 +210,9 @@ impl ByteSet {
     }
 
     fn contains(&self, byte: usize) -> bool {
-        self.0.get(byte >> 6).is_some_and(|word| word >> (byte & 63) & 1 == 1)
+        self.0
+            .get(byte >> 6)
+            .is_some_and(|word| word >> (byte & 63) & 1 == 1)
     }
 
     fn len(&self) -> usize {
@@ -201,13 +221,16 @@ impl ByteSet {
 
     /// The members in ascending order.
     fn iter(self) -> impl Iterator<Item = usize> {
-        self.0.into_iter().enumerate().flat_map(|(index, mut word)| {
-            std::iter::from_fn(move || {
-                let bit = word.trailing_zeros() as usize;
-                word &= word.wrapping_sub(1);
-                (bit < 64).then_some(64 * index + bit)
+        self.0
+            .into_iter()
+            .enumerate()
+            .flat_map(|(index, mut word)| {
+                std::iter::from_fn(move || {
+                    let bit = word.trailing_zeros() as usize;
+                    word &= word.wrapping_sub(1);
+                    (bit < 64).then_some(64 * index + bit)
+                })
             })
-        })
     }
 }
 
@@ -224,7 +247,9 @@ impl Default for TripleSet {
 impl TripleSet {
     /// Whether the triple was there.
     fn insert(&mut self, triple: &[u8]) -> bool {
-        let number = triple.iter().fold(0_u32, |number, &byte| number << 8 | u32::from(byte));
+        let number = triple
+            .iter()
+            .fold(0_u32, |number, &byte| number << 8 | u32::from(byte));
         let slot = number.wrapping_mul(0x9e37_79b1) >> 20;
         let (word, bit) = (&mut self.0[slot as usize / 64], 1 << (slot % 64));
         let seen = *word & bit != 0;
@@ -246,8 +271,18 @@ mod tests {
     fn json_like() -> impl Strategy<Value = Vec<u8>> {
         let word = || {
             prop_oneof![
-                select(vec!["_id", "_fresh", "_permanent", "user_id", "username", "csrf_token", "visits", "_flashes", "id"])
-                    .prop_map(str::to_owned),
+                select(vec![
+                    "_id",
+                    "_fresh",
+                    "_permanent",
+                    "user_id",
+                    "username",
+                    "csrf_token",
+                    "visits",
+                    "_flashes",
+                    "id"
+                ])
+                .prop_map(str::to_owned),
                 "[a-z]{1,12}",
                 "[0-9a-f]{0,40}",
                 "[A-Za-z0-9_-]{0,24}",
@@ -264,7 +299,10 @@ mod tests {
             vec(0..30_u8, 0..12).prop_map(|numbers| format!("{numbers:?}").replace(' ', "")),
         ];
         vec((word(), value), 0..6).prop_map(|entries| {
-            let entries: Vec<_> = entries.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|(key, value)| format!("\"{key}\":{value}"))
+                .collect();
             format!("{{{}}}", entries.join(",")).into_bytes()
         })
     }
@@ -307,7 +345,10 @@ mod tests {
             r#"{"user_id":42}"#,
             r#"{"_permanent":true,"user_id":42}"#,
         ] {
-            assert!(least_stream_length(text.as_bytes()) >= text.len() - 1, "{text}");
+            assert!(
+                least_stream_length(text.as_bytes()) >= text.len() - 1,
+                "{text}"
+            );
         }
         // And what zlib does win is left to it.
         let text = br#"{"roles":["reader","reader","reader","reader","reader"]}"#;

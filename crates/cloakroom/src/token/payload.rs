@@ -85,7 +85,11 @@ pub fn encode_into(out: &mut Vec<u8>, json: &[u8], compression: Compression) {
 /// # Ok::<(), payload::PayloadError>(())
 /// ```
 #[doc(alias = "load_payload")]
-pub fn decode(payload: &[u8], leniency: Leniency, max_size: usize) -> Result<Vec<u8>, PayloadError> {
+pub fn decode(
+    payload: &[u8],
+    leniency: Leniency,
+    max_size: usize,
+) -> Result<Vec<u8>, PayloadError> {
     let (compressed, text) = match payload.strip_prefix(b".") {
         Some(text) => (true, text),
         None => (false, payload),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{json::JsonError, token::payload::PayloadError};
+use crate::{json::JsonError, token::payload::PayloadError, value::ConversionError};
 
 /// A token was refused: itsdangerous' `BadData` and its subclasses.
 ///
@@ -53,7 +53,9 @@ pub enum TokenErrorReason {
     #[error("the token has no signature")]
     SignatureMissing,
     /// No key makes this signature.
-    #[error("the signature does not match; was the token changed, or made with another key or salt?")]
+    #[error(
+        "the signature does not match; was the token changed, or made with another key or salt?"
+    )]
     SignatureMismatch,
     /// The signature is right, but there is no time.
     #[error("the token has no timestamp; was it made by a signer without one?")]
@@ -74,13 +76,18 @@ pub enum TokenErrorReason {
     #[error("the payload is not JSON: {0}")]
     Json(JsonError),
     /// The payload is JSON, but not of the type that was asked for.
-    #[error("the payload does not fit the type it is read into")]
-    Type,
+    #[error("the payload does not fit the type it is read into: {0}")]
+    Type(ConversionError),
 }
 
 impl TokenError {
     pub(super) fn new(kind: TokenErrorKind, reason: TokenErrorReason) -> Self {
-        Self { kind, reason, payload: None, date_signed: None }
+        Self {
+            kind,
+            reason,
+            payload: None,
+            date_signed: None,
+        }
     }
 
     pub(super) fn bad_payload(reason: TokenErrorReason) -> Self {

@@ -50,7 +50,7 @@ pub(super) enum Mac {
     Sha512(Hmac<Sha512>),
 }
 
-/// Runs the expression for the hash at hand; RustCrypto has no dynamic HMAC.
+/// Runs the expression for the hash at hand, which is known only at run time.
 macro_rules! with_hmac {
     ($mac:expr, $hmac:ident => $body:expr) => {
         match $mac {
@@ -63,7 +63,12 @@ macro_rules! with_hmac {
 }
 
 impl Mac {
-    pub(super) fn new(key: &SecretKey, salt: &[u8], derivation: KeyDerivation, digest: Digest) -> Self {
+    pub(super) fn new(
+        key: &SecretKey,
+        salt: &[u8],
+        derivation: KeyDerivation,
+        digest: Digest,
+    ) -> Self {
         let key = key.expose_secret();
         match digest {
             Digest::Sha1 => Self::Sha1(keyed(derivation, key, salt)),
@@ -84,19 +89,47 @@ impl Mac {
     }
 }
 
-fn keyed<H: EagerHash + sha2::Digest>(derivation: KeyDerivation, key: &[u8], salt: &[u8]) -> Hmac<H> {
-    let mut derived = match derivation {
-        KeyDerivation::DjangoConcat => H::new().chain_update(salt).chain_update(b"signer").chain_update(key).finalize(),
-        KeyDerivation::Concat => H::new().chain_update(salt).chain_update(key).finalize(),
-        KeyDerivation::Hmac => hmac::<H>(key).chain_update(salt).finalize().into_bytes(),
-        KeyDerivation::None => return hmac(key),
+fn keyed<H: EagerHash + sha2::Digest>(
+    derivation: KeyDerivation,
+    key: &[u8],
+    salt: &[u8],
+) -> Hmac<H> {
+    let keyed_by = |derived: &mut [u8]| {
+        let hmac = hmac(derived);
+        derived.zeroize();
+        hmac
     };
-    let hmac = hmac(&derived);
-    derived.as_mut_slice().zeroize();
-    hmac
+    match derivation {
+        KeyDerivation::DjangoConcat => keyed_by(
+            H::new()
+                .chain_update(salt)
+                .chain_update(b"signer")
+                .chain_update(key)
+                .finalize()
+                .as_mut(),
+        ),
+        KeyDerivation::Concat => keyed_by(
+            H::new()
+                .chain_update(salt)
+                .chain_update(key)
+                .finalize()
+                .as_mut(),
+        ),
+        KeyDerivation::Hmac => keyed_by(
+            hmac::<H>(key)
+                .chain_update(salt)
+                .finalize()
+                .into_bytes()
+                .as_mut(),
+        ),
+        KeyDerivation::None => hmac(key),
+    }
 }
 
-#[expect(clippy::expect_used, reason = "RFC 2104: HMAC takes keys of any length")]
+#[expect(
+    clippy::expect_used,
+    reason = "RFC 2104: HMAC takes keys of any length"
+)]
 fn hmac<H: EagerHash>(key: &[u8]) -> Hmac<H> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
