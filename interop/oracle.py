@@ -8,9 +8,9 @@ character for each byte (Latin-1).
 
 dumps         key, now, session                         -> cookie
 loads         key, now, cookie [, fallbacks, max_age]   -> session | refused
-touch         key, now, cookie [, fallbacks, max_age]   -> cookie | refused   write the session again, unchanged
-rebuild       key, now, cookie [, fallbacks, max_age]   -> cookie | refused   decode every entry and store it again
-parse_cookie  header                                    -> pairs              of a Cookie header
+touch         key, now, cookie [, fallbacks, max_age]   -> cookie | refused   sign again, every entry untouched
+rebuild       key, now, cookie [, fallbacks, max_age]   -> cookie | refused   decode every entry and write it again
+parse_cookie  header                                    -> pairs              of a Cookie header, grouped by name
 dump_cookie   name, value [, max_age, path, domain, secure, httponly, samesite, partitioned] -> header
 
 `now` is in Unix seconds, `max_age` in seconds (Flask's 31 days when left out), `fallbacks` is oldest first.
@@ -63,6 +63,13 @@ def loads(cookie, key, now, fallbacks=(), max_age=THIRTY_ONE_DAYS):
     return SecureCookieSession(serializer(key, tuple(fallbacks)).loads(cookie, max_age=max_age))
 
 
+def touch(cookie, key, now, fallbacks=(), max_age=THIRTY_ONE_DAYS):
+    """The cookie signed again: what nobody changed keeps its bytes."""
+    StoppedClock.now = now
+    payload = serializer(key, tuple(fallbacks)).make_signer().unsign(cookie, max_age=max_age)
+    return serializer(key, ()).make_signer().sign(payload).decode()
+
+
 def reason(error):
     """The code of a refusal, from itsdangerous' exceptions."""
     match error:
@@ -89,6 +96,8 @@ def answer(question):
                 return {"refused": reason(error)}
             if op == "loads":
                 return {"session": tagged.dumps(dict(session))}
+            if op == "touch":
+                return {"cookie": touch(**question)}
             return {"cookie": dumps(session, question["key"], question["now"])}
         case "parse_cookie":
             return {"pairs": list(parse_cookie(question["header"]).items(multi=True))}

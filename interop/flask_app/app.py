@@ -127,6 +127,12 @@ def remember():
     return render_template("remember.html", lifetime=app.permanent_session_lifetime)
 
 
+@app.post("/remember")
+def remember_save():
+    session.permanent = request.form.get("remember") == "yes"
+    return redirect(url_for("remember"))
+
+
 # --- flash messages ---
 
 

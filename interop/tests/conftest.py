@@ -52,7 +52,7 @@ def pytest_collection_finish(session):
     """Before any test runs: is everything there that the chosen tests need?"""
     for name, (_, advice) in PROGRAMS.items():
         if any(name in item.fixturenames for item in session.items) and find(session.config, name) is None:
-            pytest.exit(f"the interop tests need {name}: {advice}, or name it with --{name} PATH", returncode=1)
+            pytest.exit(f"the interop tests need {name}: {advice}, or name it with --{name}=PATH", returncode=1)
 
 
 @pytest.fixture(scope="session")
@@ -102,11 +102,16 @@ class Site:
     def __init__(self, url):
         self.url = url
 
-    def get(self, jar, path, **more):
-        return good(jar.get(self.url + path, **more))
+    def get(self, jar, path):
+        return expect(200, jar.get(self.url + path))
 
-    def post(self, jar, path, data=None, **more):
-        return good(jar.post(self.url + path, data=data, headers={"Origin": self.url}, **more))
+    def post(self, jar, path, data=None):
+        """Sends a form and follows to the page it leads to."""
+        return expect(200, jar.post(self.url + path, data=data, headers={"Origin": self.url}))
+
+    def send(self, jar, path, data=None):
+        """Sends a form and stays there: the page it leads to is not asked for."""
+        return expect((302, 303), jar.post(self.url + path, data=data, headers={"Origin": self.url}, allow_redirects=False))
 
     def session(self, jar):
         """The session as this app reads it: the text of its tagged JSON, and whether it is permanent."""
@@ -118,8 +123,10 @@ class Site:
         return self.get(jar, "/flash/messages").json()
 
 
-def good(response):
-    assert response.status_code == 200, f"{response.request.method} {response.url}: {response.status_code} {response.text[:300]}"
+def expect(status, response):
+    wanted = status if isinstance(status, tuple) else (status,)
+    request = response.request
+    assert response.status_code in wanted, f"{request.method} {request.url}: {response.status_code} {response.text[:300]}"
     return response
 
 

@@ -25,7 +25,7 @@ def test_each_page_of_the_flask_app_works(start_flask, jar):
         assert "<s>Buy milk</s>" in site.post(jar, "/todo/1/toggle").text
         assert "Buy milk" not in site.post(jar, "/todo/1/delete").text
 
-        site.post(jar, "/flash", {"title": "Saved", "category": "success"}, allow_redirects=True)
+        site.post(jar, "/flash", {"title": "Saved", "category": "success"})
         assert site.flashes(jar) == []  # the page already showed it
 
         assert "<dd>John</dd>" in site.post(jar, "/cookies/set").text
