@@ -41,12 +41,13 @@ def nanoseconds(operation):
 
 
 def measure():
+    flask = oracle.serializer(KEY, ())
     results = {}
     for name, content in SESSIONS.items():
         cookie = oracle.dumps(content, KEY, NOW)
         results[name] = {
-            "open_ns": round(nanoseconds(lambda cookie=cookie: oracle.loads(cookie, KEY, NOW))),
-            "save_ns": round(nanoseconds(lambda content=content: oracle.dumps(content, KEY, NOW))),
+            "open_ns": round(nanoseconds(lambda cookie=cookie: flask.loads(cookie, max_age=oracle.THIRTY_ONE_DAYS))),
+            "save_ns": round(nanoseconds(lambda content=content: flask.dumps(content))),
             "json_bytes": len(oracle.tagged.dumps(content)),
             "cookie_bytes": len(cookie),
         }
