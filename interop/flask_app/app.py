@@ -66,7 +66,7 @@ def counter():
 @app.post("/counter/reset")
 def counter_reset():
     session.pop("visits", None)
-    return redirect(url_for("index"))
+    return redirect(url_for("counter"))
 
 
 # --- first name ---

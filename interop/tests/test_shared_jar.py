@@ -10,6 +10,7 @@ from random import Random
 
 import oracle
 import pytest
+import requests
 from sessions import session
 
 SECRET, OLD_SECRET = "the-secret-that-both-apps-share", "the-secret-of-last-year-in-both"
@@ -46,6 +47,21 @@ def test_a_login_here_is_a_login_there_and_a_logout_there_is_one_here(pair, jar)
     there.post(jar, "/logout")
     assert "You are not logged in" in words(here.get(jar, "/account"))
     assert json.loads(here.session(jar)[0])["logins"] == 1
+
+
+def test_the_same_clicks_leave_the_same_session(pair):
+    sessions = []
+    for site in pair:
+        with requests.Session() as jar:
+            for form in [{"username": "alice"}, {"username": "alice", "remember": "yes"}, {"username": "bob"}]:
+                site.send(jar, "/login", form)
+                sessions.append(site.session(jar))
+            site.send(jar, "/name", {"first_name": "Zoë"})
+            site.send(jar, "/logout")
+            site.send(jar, "/flash", {"title": ""})
+            site.send(jar, "/remember", {"remember": "yes"})
+            sessions.append(site.session(jar))
+    assert sessions[:4] == sessions[4:]
 
 
 def test_the_second_login_is_welcomed_back_wherever_the_first_was(pair, jar):
