@@ -1,1 +1,9 @@
 //! Sessions and cookies for Rust web services, the same as Flask's on the wire.
+
+pub mod cookie;
+mod http_date;
+pub mod json;
+mod secret;
+pub mod value;
+
+pub use secret::{KeyRing, SecretKey, SecretKeyError};
