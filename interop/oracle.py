@@ -11,10 +11,10 @@ loads         key, now, cookie [, fallbacks, max_age]   -> session | refused
 touch         key, now, cookie [, fallbacks, max_age]   -> cookie | refused   sign again, every entry untouched
 rebuild       key, now, cookie [, fallbacks, max_age]   -> cookie | refused   decode every entry and write it again
 parse_cookie  header                                    -> pairs              of a Cookie header, grouped by name
-dump_cookie   name, value [, max_age, path, domain, secure, httponly, samesite, partitioned] -> header
+dump_cookie   name, value, now [, max_age, path, domain, secure, httponly, samesite, partitioned] -> header
 
 `now` is in Unix seconds, `max_age` in seconds (Flask's 31 days when left out), `fallbacks` is oldest first.
-A `refused` holds the reason: bad_signature, expired, bad_timestamp, bad_payload.
+A `refused` holds the reason: bad_signature, bad_timestamp, from_the_future, expired, bad_payload.
 """
 
 import functools
@@ -74,8 +74,8 @@ def reason(error):
     """The code of a refusal, from itsdangerous' exceptions."""
     match error:
         case SignatureExpired():
-            return "expired"
-        case BadTimeSignature() if error.args and str(error.args[0]).startswith(("Malformed", "timestamp")):
+            return "from_the_future" if error.message.endswith("< 0 seconds") else "expired"
+        case BadTimeSignature() if error.message.startswith(("Malformed", "timestamp")):
             return "bad_timestamp"
         case BadPayload():
             return "bad_payload"
@@ -102,7 +102,9 @@ def answer(question):
         case "parse_cookie":
             return {"pairs": list(parse_cookie(question["header"]).items(multi=True))}
         case "dump_cookie":
-            return {"header": dump_cookie(question.pop("name"), question.pop("value"), sync_expires=False, **question)}
+            now, max_age = question.pop("now"), question.get("max_age")
+            expires = None if max_age is None else now + max_age
+            return {"header": dump_cookie(question.pop("name"), question.pop("value"), expires=expires, **question)}
         case other:
             raise ValueError(f"unknown op {other!r}")
 

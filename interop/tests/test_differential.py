@@ -101,7 +101,7 @@ def test_sessions_with_fallback_keys_and_ages_are_judged_alike(peer, pytestconfi
                 cookie.split(".")[-1],
             ]
         )
-        age = random.choice([0, 1, 59, 60, 61, 3600])
+        age = random.choice([0, 1, 59, 60, 61, 3600, -1, -3600])
         questions.append(
             {
                 "op": random.choice(["loads", "touch", "rebuild"]),
@@ -118,7 +118,7 @@ def test_sessions_with_fallback_keys_and_ages_are_judged_alike(peer, pytestconfi
         assert answer == expected, question
         counts[expected.get("refused", "opened")] += 1
     report(capsys, seed, counts)
-    assert counts["opened"] and counts["expired"] and counts["bad_signature"]
+    assert counts.keys() >= {"opened", "expired", "from_the_future", "bad_signature", "bad_timestamp"}
 
 
 def test_cookie_headers_are_read_as_werkzeug_reads_them(peer, seed, capsys):
@@ -143,6 +143,7 @@ def test_set_cookie_headers_are_written_as_werkzeug_writes_them(peer, seed, caps
             "op": "dump_cookie",
             "name": random.choice(["username", "theme", "a", "x-y_z"]),
             "value": "".join(char for char in value if char.isprintable() and not "\ud800" <= char <= "\udfff"),
+            "now": NOW,
         }
         for name, values in {
             "max_age": [0, 1, 3600, 86_400 * 365],
