@@ -75,7 +75,8 @@ def reason(error):
     match error:
         case SignatureExpired():
             return "from_the_future" if error.message.endswith("< 0 seconds") else "expired"
-        case BadTimeSignature() if error.message.startswith(("Malformed", "timestamp")):
+        # With a cause, the signature was wrong as well.
+        case BadTimeSignature() if error.message.startswith(("Malformed", "timestamp")) and not error.__cause__:
             return "bad_timestamp"
         case BadPayload():
             return "bad_payload"

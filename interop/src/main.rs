@@ -94,9 +94,11 @@ fn answer(question: Question) -> Result<Answer, Box<dyn Error>> {
             insert_all(&session, &content)?;
             cookie(&manager, &session)
         }
-        Question::Loads(opening) => {
-            opening.with(|_, session| Ok(Answer::Session(session.to_tagged_json())))
-        }
+        Question::Loads(opening) => opening.with(|_, session| {
+            let decoded = Value::Dict(session.snapshot());
+            let text = TaggedJson::new().to_bytes(&decoded)?;
+            Ok(Answer::Session(String::from_utf8(text)?))
+        }),
         Question::Touch(opening) => {
             opening.with(|manager, session| Ok(Answer::Cookie(manager.cookie_value(session))))
         }

@@ -4,12 +4,15 @@ The seed and the counts are printed; `--seed` and `--sessions` repeat or widen a
 """
 
 import json
+import zlib
 from collections import Counter
 from datetime import datetime
 from random import Random
 
 import oracle
 import pytest
+from itsdangerous import BadData
+from itsdangerous.encoding import base64_decode, base64_encode
 from sessions import same, session, text
 
 BATCH = 1_000
@@ -36,6 +39,11 @@ def report(capsys, seed, counts):
         print(f"\n  seed {seed}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
 
 
+def escaped(content):
+    """Whether the session as a whole looks like a tag, so that Flask escapes it: then it is decoded when it is opened."""
+    return len(content) == 1 and next(iter(content)) in oracle.tagged.tags
+
+
 def untidy(random, content):
     """Tagged JSON as nobody writes it but everybody must read it: shuffled keys, spaces, raw UTF-8."""
     shuffled = dict(random.sample(sorted(content.items()), len(content)))
@@ -60,7 +68,7 @@ def test_p1_what_flask_wrote_opens_here_and_is_written_back_with_the_same_bytes(
             read = oracle.loads(cookie, KEY, NOW)
             again = oracle.dumps(read, KEY, NOW)
             assert next(answers) == {"session": oracle.tagged.dumps(dict(read))}, f"read of {content!r}"
-            assert next(answers) == {"cookie": cookie}, f"untouched entries of {content!r}"
+            assert next(answers) == {"cookie": again if escaped(content) else cookie}, f"untouched entries of {content!r}"
             assert next(answers) == {"cookie": again}, f"new entries of {content!r}"
             counts["sessions"] += 1
             counts["compressed" if cookie.startswith(".") else "plain"] += 1
@@ -96,7 +104,7 @@ def test_sessions_with_fallback_keys_and_ages_are_judged_alike(peer, pytestconfi
                 cookie[:at],
                 cookie[:at] + random.choice("abcXYZ019-_.") + cookie[at + 1 :],
                 cookie[:at] + "." + cookie[at:],
-                cookie + random.choice(["=", ".", " ", "A", "é"]),
+                cookie + random.choice(["=", ".", "A", "é"]),
                 cookie.replace(".", "", 1),
                 cookie.split(".")[-1],
             ]
@@ -115,10 +123,22 @@ def test_sessions_with_fallback_keys_and_ages_are_judged_alike(peer, pytestconfi
     counts = Counter()
     for question, answer in zip(questions, peer.ask(questions), strict=True):
         expected = oracle.answer(question)
+        if not canonical(question["cookie"]):
+            counts["spellings that only Python takes"] += "refused" not in expected
+            expected = {"refused": "bad_signature"}
         assert answer == expected, question
         counts[expected.get("refused", "opened")] += 1
     report(capsys, seed, counts)
-    assert counts.keys() >= {"opened", "expired", "from_the_future", "bad_signature", "bad_timestamp"}
+    assert counts.keys() >= {"opened", "expired", "from_the_future", "bad_signature"}
+
+
+def canonical(cookie):
+    """Whether the signature is spelled as it is written. Python decodes other spellings too; here one is enough."""
+    signature = cookie.rpartition(".")[2]
+    try:
+        return signature == base64_encode(base64_decode(signature)).decode()
+    except BadData:
+        return True  # no spelling of anything: refused by both
 
 
 def test_cookie_headers_are_read_as_werkzeug_reads_them(peer, seed, capsys):
@@ -160,6 +180,31 @@ def test_set_cookie_headers_are_written_as_werkzeug_writes_them(peer, seed, caps
     for question, answer in zip(questions, peer.ask(questions), strict=True):
         assert answer == oracle.answer(question), question
     report(capsys, seed, {"Set-Cookie headers": len(questions)})
+
+
+HALF = '{"a\\udc00":1,"\\ud800":{"\\udfff":"\\udbff\\ud800"}}'
+
+
+def test_keys_with_half_a_surrogate_pair_keep_their_bytes(peer):
+    """No handler can name such a key here, but what Flask stored under it stays."""
+    cookie = oracle.dumps(oracle.tagged.loads(HALF), KEY, NOW)
+    opening = {"key": KEY, "now": NOW, "cookie": cookie}
+    answers = peer.ask([{"op": "loads", **opening}, {"op": "touch", **opening}])
+    assert answers == [{"session": HALF}, {"cookie": cookie}]
+
+
+def test_what_is_signed_but_no_session_is_refused(peer):
+    """Flask answers 500 to these; here each is an empty session and a reason."""
+    signer = oracle.serializer(KEY, ()).make_signer()
+    oracle.StoppedClock.now = NOW
+    payloads = [b"", b"W10x", b".AAAA", b"e30", b"MQ", base64_encode('{"a":'), base64_encode(b'{"a":"\xff"}')]
+    payloads += [base64_encode("[" * 5_000 + "]" * 5_000), b"." + base64_encode(zlib.compress(b" " * 50_000_000))]
+    answers = peer.ask(
+        [{"op": "loads", "key": KEY, "now": NOW, "cookie": signer.sign(payload).decode()} for payload in payloads]
+    )
+    bad = {"refused": "bad_payload"}
+    opened = {"session": "{}"}
+    assert answers == [bad, bad, bad, opened, bad, bad, bad, {"refused": "too_deep"}, {"refused": "too_large"}]
 
 
 def test_every_value_type_is_among_the_random_sessions(pytestconfig):
