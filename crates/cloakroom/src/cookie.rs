@@ -43,6 +43,6 @@ pub use rules::{MAX_ATTRIBUTE_SIZE, MAX_COOKIE_SIZE, MAX_LIFETIME, Rules};
 pub use same_site::SameSite;
 pub use write::{Cookie, SetCookie};
 
-pub(crate) use find::{Candidates, find_all};
+pub(crate) use find::find_all;
 pub(crate) use prepare::PreparedCookie;
 pub(crate) use write::insert_set_cookie;
