@@ -38,9 +38,12 @@ async fn sender_known(
     request: Request,
     next: Next,
 ) -> Response {
-    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    let named = |name| request.headers().contains_key(name);
-    if safe || named("sec-fetch-site") || named(header::ORIGIN.as_str()) {
+    let safe = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
+    let headers = request.headers();
+    if safe || headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN) {
         next.run(request).await
     } else {
         refuse(

@@ -21,13 +21,40 @@ impl Language {
         match self {
             Self::Python => matches!(
                 word,
-                "and" | "def" | "else" | "except" | "if" | "in" | "is" | "not" | "as" | "return"
-                    | "try" | "None" | "True" | "False"
+                "and"
+                    | "def"
+                    | "else"
+                    | "except"
+                    | "if"
+                    | "in"
+                    | "is"
+                    | "not"
+                    | "as"
+                    | "return"
+                    | "try"
+                    | "None"
+                    | "True"
+                    | "False"
             ),
             Self::Rust => matches!(
                 word,
-                "as" | "async" | "await" | "const" | "else" | "fn" | "for" | "if" | "in" | "let"
-                    | "match" | "mut" | "pub" | "return" | "self" | "static" | "struct" | "true"
+                "as" | "async"
+                    | "await"
+                    | "const"
+                    | "else"
+                    | "fn"
+                    | "for"
+                    | "if"
+                    | "in"
+                    | "let"
+                    | "match"
+                    | "mut"
+                    | "pub"
+                    | "return"
+                    | "self"
+                    | "static"
+                    | "struct"
+                    | "true"
                     | "false"
             ),
         }
@@ -47,7 +74,14 @@ pub(crate) fn html(code: &str, language: Language) -> String {
             let length = rest
                 .find(|c: char| !c.is_alphanumeric() && c != '_')
                 .unwrap_or(rest.len());
-            (if language.is_keyword(&rest[..length]) { "k" } else { "" }, length)
+            (
+                if language.is_keyword(&rest[..length]) {
+                    "k"
+                } else {
+                    ""
+                },
+                length,
+            )
         } else {
             ("", first.len_utf8())
         };

@@ -18,9 +18,9 @@ use axum::routing::get;
 use axum::{Router, middleware};
 use cloakroom::{KeyRing, SessionConfig, SessionLayer};
 
+use panel::Panel;
 pub use start::{Keys, KeysOrigin, Settings, StartError, keys, listen, stopped, todos};
 pub use todos::{Todo, Todos};
-use panel::Panel;
 use view::Templates;
 
 /// How long a permanent session lives.
@@ -46,8 +46,14 @@ pub fn app(keys: KeyRing, todos: Todos) -> Result<Router, StartError> {
         .lifetime(LIFETIME);
     let sessions = SessionLayer::signed_with(keys, config)?;
     // shown: end
-    let panel = Panel { templates: templates.clone(), sessions: sessions.manager().clone() };
-    let tour = Tour { templates: templates.clone(), todos };
+    let panel = Panel {
+        templates: templates.clone(),
+        sessions: sessions.manager().clone(),
+    };
+    let tour = Tour {
+        templates: templates.clone(),
+        todos,
+    };
     // shown: begin
     let pages = pages::routes().with_state(tour).layer(sessions);
     // shown: end

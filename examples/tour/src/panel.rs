@@ -59,7 +59,10 @@ pub(crate) async fn attach(State(panel): State<Panel>, request: Request, next: N
 }
 
 /// The panel alone, for the script that draws it anew.
-pub(crate) async fn show(State(panel): State<Panel>, headers: HeaderMap) -> Result<Response, Failure> {
+pub(crate) async fn show(
+    State(panel): State<Panel>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     let own = [(VARY, "Cookie"), (CACHE_CONTROL, "no-store")];
     Ok((own, Html(panel.html(&headers)?)).into_response())
 }
@@ -138,9 +141,15 @@ fn held_after(sent: &HeaderMap, answer: &HeaderMap) -> HeaderMap {
         .filter(|pair| !pair.is_empty())
         .collect();
     for header in answer.get_all(SET_COOKIE) {
-        let mut parts = header.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let mut parts = header
+            .as_bytes()
+            .split(|byte| *byte == b';')
+            .map(<[u8]>::trim_ascii);
         let pair = parts.next().unwrap_or_default();
-        let name = pair.split_inclusive(|byte| *byte == b'=').next().unwrap_or_default();
+        let name = pair
+            .split_inclusive(|byte| *byte == b'=')
+            .next()
+            .unwrap_or_default();
         jar.retain(|held| !held.starts_with(name));
         if !parts.any(|attribute| attribute.eq_ignore_ascii_case(b"max-age=0")) {
             jar.push(Bytes::copy_from_slice(pair));

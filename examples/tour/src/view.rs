@@ -57,7 +57,12 @@ impl Templates {
     }
 
     /// A page that has no session to look into.
-    pub(crate) fn error_page(&self, status: StatusCode, title: &str, explanation: &str) -> Response {
+    pub(crate) fn error_page(
+        &self,
+        status: StatusCode,
+        title: &str,
+        explanation: &str,
+    ) -> Response {
         let context = context! {
             page => context! { title },
             request => context! { cookies => context! {} },
@@ -79,8 +84,11 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) fn render(self, template: &str, context: Value) -> Page {
-        let context = context! { page => self.page, ..context, ..self.globals.into_value() };
-        Ok(Html(self.templates.render(template, context)?))
+        let globals = context! { page => self.page, ..self.globals.into_value() };
+        let html = self
+            .templates
+            .render(template, context! { ..context, ..globals })?;
+        Ok(Html(html))
     }
 }
 

@@ -10,7 +10,16 @@ use tour::{KeysOrigin, StartError};
 use visitor::{SECRET, Site, folder, form_request};
 
 const PAGES: [&str; 10] = [
-    "/", "/counter", "/name", "/login", "/account", "/remember", "/flash", "/cookies", "/todo", "/tamper",
+    "/",
+    "/counter",
+    "/name",
+    "/login",
+    "/account",
+    "/remember",
+    "/flash",
+    "/cookies",
+    "/todo",
+    "/tamper",
 ];
 
 const FORMS: [&str; 14] = [
@@ -41,28 +50,54 @@ async fn every_page_shows_its_lines_its_flask_twin_and_its_file() {
         assert!(page.text.contains("<figcaption>Flask"), "{path}");
         assert!(page.text.contains("<span class=\"k\">fn</span>"), "{path}");
         assert!(!page.text.contains("shown: "), "{path}");
-        assert!(!page.text.contains("<!--"), "{path}: the panel is filled in");
+        assert!(
+            !page.text.contains("<!--"),
+            "{path}: the panel is filled in"
+        );
         assert!(page.text.contains("aria-current=\"page\""), "{path}");
-        let link = page.text.split("href=\"/source/").nth(1).unwrap().split('"').next().unwrap();
+        let link = page
+            .text
+            .split("href=\"/source/")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap()
+            .replace("&#x2f;", "/");
         let source = alice.get(&format!("/source/{link}")).await;
         assert_eq!(source.status, StatusCode::OK, "{link}");
         assert!(source.text.starts_with("//! "), "{link}");
     }
-    assert_eq!(alice.get("/source/../Cargo.toml").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        alice.get("/source/../Cargo.toml").await.status,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]
 async fn nothing_is_loaded_from_elsewhere_and_nobody_frames_the_site() {
     let site = Site::open().await;
     let mut alice = site.visitor();
-    for path in PAGES.iter().chain(&["/static/style.css", "/no/such/page", "/session.json"]) {
+    for path in PAGES
+        .iter()
+        .chain(&["/static/style.css", "/no/such/page", "/session.json"])
+    {
         let answer = alice.get(path).await;
-        let policy = answer.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        let policy = answer.headers[header::CONTENT_SECURITY_POLICY]
+            .to_str()
+            .unwrap();
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
         assert!(!policy.contains("unsafe-inline"));
         assert_eq!(answer.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
         assert_eq!(answer.headers[header::REFERRER_POLICY], "same-origin");
-        for outside in ["src=\"http", "href=\"http", "url(http", "@import", " style=\"", "<style"] {
+        for outside in [
+            "src=\"http",
+            "href=\"http",
+            "url(http",
+            "@import",
+            " style=\"",
+            "<style",
+        ] {
             assert!(!answer.text.contains(outside), "{path}: {outside}");
         }
     }
@@ -74,7 +109,10 @@ async fn no_form_takes_a_post_from_another_site() {
     for path in FORMS {
         let from = |name: &'static str, value: &'static str| {
             let mut visitor = site.visitor();
-            let request = form_request(path).header(name, value).body(Body::empty()).unwrap();
+            let request = form_request(path)
+                .header(name, value)
+                .body(Body::empty())
+                .unwrap();
             async move { visitor.send(request).await }
         };
         for (name, value) in [
@@ -85,7 +123,11 @@ async fn no_form_takes_a_post_from_another_site() {
             ("x-nothing", "neither header"),
         ] {
             let answer = from(name, value).await;
-            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} with {name}: {value}");
+            assert_eq!(
+                answer.status,
+                StatusCode::FORBIDDEN,
+                "{path} with {name}: {value}"
+            );
             assert!(!answer.headers.contains_key(header::SET_COOKIE));
             assert!(answer.element("error").contains("sen") || value == "neither header");
         }
@@ -95,7 +137,11 @@ async fn no_form_takes_a_post_from_another_site() {
             ("origin", "http://127.0.0.1:5000"),
         ] {
             let answer = from(name, value).await;
-            assert_ne!(answer.status, StatusCode::FORBIDDEN, "{path} with {name}: {value}");
+            assert_ne!(
+                answer.status,
+                StatusCode::FORBIDDEN,
+                "{path} with {name}: {value}"
+            );
         }
     }
 }
@@ -109,7 +155,9 @@ async fn the_panel_shows_the_ticket_that_this_answer_hands_out() {
     assert!(!page.headers.contains_key(header::SET_COOKIE));
 
     let page = alice.get("/counter").await;
-    let parts: Vec<_> = ["payload", "time", "signature"].map(|part| page.element(part)).into();
+    let parts: Vec<_> = ["payload", "time", "signature"]
+        .map(|part| page.element(part))
+        .into();
     assert_eq!(parts.join("."), alice.ticket());
     assert_eq!(page.element("verdict"), "accepted");
     assert_eq!(page.element("entries"), "Key Value Type visits 1 int");
@@ -124,13 +172,26 @@ async fn the_panel_shows_the_ticket_that_this_answer_hands_out() {
     assert_eq!(panel.headers[header::CACHE_CONTROL], "no-store");
 
     let page = alice.get("/account").await;
-    assert!(page.element("answer").starts_with("Nothing"), "a page that only reads writes nothing");
+    assert!(
+        page.element("answer").starts_with("Nothing"),
+        "a page that only reads writes nothing"
+    );
 }
 
 #[tokio::test]
 async fn a_cookie_that_is_no_ticket_at_all_is_shown_and_does_no_harm() {
     let site = Site::open().await;
-    for cookie in ["x", ".", "..", "...", "a.b.c", "\"><script>", "=", "%00", ".eJw.aR_VdA.x"] {
+    for cookie in [
+        "x",
+        ".",
+        "..",
+        "...",
+        "a.b.c",
+        "\"><script>",
+        "=",
+        "%00",
+        ".eJw.aR_VdA.x",
+    ] {
         let mut mallory = site.visitor();
         mallory.browser.set_cookie("session", cookie);
         for path in PAGES.iter().filter(|path| **path != "/todo") {
@@ -147,9 +208,15 @@ async fn no_page_shows_the_secret_key() {
     let mut alice = site.visitor();
     alice.post("/login", "username=alice&remember=yes").await;
     let hex: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
-    for path in PAGES.iter().chain(&["/panel", "/session.json", "/no/such/page"]) {
+    for path in PAGES
+        .iter()
+        .chain(&["/panel", "/session.json", "/no/such/page"])
+    {
         let page = alice.get(path).await;
-        assert!(!page.text.contains(SECRET) && !page.text.contains(&hex), "{path}");
+        assert!(
+            !page.text.contains(SECRET) && !page.text.contains(&hex),
+            "{path}"
+        );
     }
 }
 
@@ -158,7 +225,12 @@ async fn what_is_fetched_without_a_session_gets_no_cookie_and_no_vary() {
     let site = Site::open().await;
     let mut alice = site.visitor();
     alice.get("/counter").await;
-    for path in ["/healthz", "/static/style.css", "/static/tour.js", "/source/lib.rs"] {
+    for path in [
+        "/healthz",
+        "/static/style.css",
+        "/static/tour.js",
+        "/source/lib.rs",
+    ] {
         let answer = alice.get(path).await;
         assert_eq!(answer.status, StatusCode::OK);
         assert!(!answer.headers.contains_key(header::SET_COOKIE), "{path}");
@@ -171,9 +243,13 @@ async fn what_is_fetched_without_a_session_gets_no_cookie_and_no_vary() {
 async fn the_session_as_json_is_flasks_text() {
     let site = Site::open().await;
     let mut alice = site.visitor();
-    assert_eq!(alice.get("/session.json").await.text, r#"{"session":"{}","permanent":false}"#);
+    assert_eq!(
+        alice.get("/session.json").await.text,
+        r#"{"session":"{}","permanent":false}"#
+    );
     alice.post("/login", "username=alice&remember=yes").await;
-    let shown: serde_json::Value = serde_json::from_str(&alice.get("/session.json").await.text).unwrap();
+    let shown: serde_json::Value =
+        serde_json::from_str(&alice.get("/session.json").await.text).unwrap();
     assert_eq!(shown["permanent"], true);
     assert_eq!(
         shown["session"],
@@ -185,7 +261,9 @@ async fn the_session_as_json_is_flasks_text() {
 async fn head_and_unknown_pages_answer_properly() {
     let site = Site::open().await;
     let mut alice = site.visitor();
-    let head = alice.send(Request::head("/").body(Body::empty()).unwrap()).await;
+    let head = alice
+        .send(Request::head("/").body(Body::empty()).unwrap())
+        .await;
     assert_eq!((head.status, head.text.len()), (StatusCode::OK, 0));
     let missing = alice.get("/no/such/page").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
@@ -200,7 +278,10 @@ fn the_development_key_is_made_once_and_only_its_owner_can_read_it() {
     let file = folder.join("secret_key");
     assert!(matches!(&first.origin, KeysOrigin::NewFile(path) if *path == file));
     assert!(matches!(&second.origin, KeysOrigin::File(path) if *path == file));
-    assert_eq!(first.ring.signing().expose_secret(), second.ring.signing().expose_secret());
+    assert_eq!(
+        first.ring.signing().expose_secret(),
+        second.ring.signing().expose_secret()
+    );
     let secret = std::fs::read_to_string(&file).unwrap();
     assert!(!format!("{first:?} {}", first.origin).contains(&secret));
     #[cfg(unix)]
@@ -219,7 +300,10 @@ fn a_data_folder_that_cannot_be_written_is_one_clear_line() {
     let error = tour::keys(&folder).unwrap_err();
     assert!(matches!(error, StartError::Data { .. }));
     let line = error.to_string();
-    assert!(line.contains("--data") && line.lines().count() == 1, "{line}");
+    assert!(
+        line.contains("--data") && line.lines().count() == 1,
+        "{line}"
+    );
     std::fs::remove_file(folder).unwrap();
 }
 

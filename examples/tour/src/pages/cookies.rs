@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use cloakroom::{Cookie, Cookies, SameSite, Session};
-use minijinja::{Value, context};
+use minijinja::context;
 use serde::Deserialize;
 
 use super::{Stop, typed};

@@ -72,6 +72,11 @@ async fn send(session: Session, Form(form): Form<Message>) -> Redirect {
 
 async fn messages(session: Session) -> Json<Vec<[String; 2]>> {
     let flashes = session.flashes();
-    Json(flashes.iter().map(|flash| [flash.category().into(), flash.message().into()]).collect())
+    Json(
+        flashes
+            .iter()
+            .map(|flash| [flash.category().into(), flash.message().into()])
+            .collect(),
+    )
 }
 // shown: end

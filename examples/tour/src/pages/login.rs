@@ -47,7 +47,11 @@ async fn log_in(session: Session, Form(form): Form<Login>) -> Result<Redirect, E
     session.insert("username", &name)?;
     let logins = session.update("logins", |n: Option<u64>| n.unwrap_or(0).saturating_add(1))?;
     session.set_permanent(form.remember.is_some());
-    let again = if logins > 1 { "Welcome back" } else { "Welcome" };
+    let again = if logins > 1 {
+        "Welcome back"
+    } else {
+        "Welcome"
+    };
     session.flash("success", format!("{again}, {name}"));
     Ok(Redirect::to("/account"))
 }

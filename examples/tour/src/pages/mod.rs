@@ -20,8 +20,8 @@ use axum::response::Response;
 use axum::routing::get;
 use minijinja::{Value, context};
 
-use crate::highlight::{self, Language};
 use crate::Tour;
+use crate::highlight::{self, Language};
 
 /// The pages in the order of the tour.
 pub(crate) static STOPS: [&Stop; 10] = [
@@ -133,7 +133,10 @@ fn shown(source: &str) -> String {
         .map(|line| line.len() - line.trim_start().len())
         .min()
         .unwrap_or(0);
-    let lines: Vec<_> = lines.iter().map(|line| line.get(margin..).unwrap_or("")).collect();
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|line| line.get(margin..).unwrap_or(""))
+        .collect();
     lines.join("\n")
 }
 

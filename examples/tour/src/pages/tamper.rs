@@ -44,11 +44,13 @@ async fn show(session: Session, cookies: Cookies, view: View) -> Page {
     };
     // shown: end
     let ticket = cookies.get(SESSION).filter(|ticket| !ticket.is_empty());
-    let change = ticket.zip(cookies.get(CHANGED)).and_then(|(ticket, changed)| {
-        let (position, before) = noted(changed)?;
-        let after = ticket.chars().nth(position.checked_sub(1)?)?;
-        Some(context! { position, before => before.to_string(), after => after.to_string() })
-    });
+    let change = ticket
+        .zip(cookies.get(CHANGED))
+        .and_then(|(ticket, changed)| {
+            let (position, before) = noted(changed)?;
+            let after = ticket.chars().nth(position.checked_sub(1)?)?;
+            Some(context! { position, before => before.to_string(), after => after.to_string() })
+        });
     let length = ticket.map_or(0, |ticket| ticket.chars().count());
     let letters = ticket.map(letters);
     // shown: begin
@@ -81,13 +83,28 @@ async fn change(cookies: Cookies, Form(form): Form<Change>) -> Result<Response, 
     let Some(ticket) = cookies.get(SESSION) else {
         return Ok(back.into_response());
     };
-    let Some(before) = form.position.checked_sub(1).and_then(|at| ticket.chars().nth(at)) else {
+    let Some(before) = form
+        .position
+        .checked_sub(1)
+        .and_then(|at| ticket.chars().nth(at))
+    else {
         return Ok(back.into_response());
     };
-    let wanted = form.character.chars().next().filter(|c| c.is_ascii_graphic());
-    let after = wanted.filter(|c| *c != before).unwrap_or_else(|| next_letter(before));
+    let wanted = form
+        .character
+        .chars()
+        .next()
+        .filter(|c| c.is_ascii_graphic());
+    let after = wanted
+        .filter(|c| *c != before)
+        .unwrap_or_else(|| next_letter(before));
     let note = format!("{}-{before}", form.position);
-    Ok((with(ticket, form.position, after)?, plain(CHANGED).set(note)?, back).into_response())
+    Ok((
+        with(ticket, form.position, after)?,
+        plain(CHANGED).set(note)?,
+        back,
+    )
+        .into_response())
 }
 
 /// The ticket with another character at `position`. This goes around the session layer: only the browser's copy changes.

@@ -7,6 +7,7 @@ use axum::routing::{get, post};
 use axum::{Form, Router};
 use cloakroom::Session;
 use minijinja::context;
+use minijinja::value::Serde;
 use serde::Deserialize;
 
 use super::{Stop, typed};
@@ -32,7 +33,8 @@ pub(super) fn routes() -> Router<Tour> {
 }
 
 async fn show(Owner(owner): Owner, State(tour): State<Tour>, view: View) -> Page {
-    view.render("todo.html", context! { todos => tour.todos.of(&owner).await? })
+    let todos = Serde(tour.todos.of(&owner).await?);
+    view.render("todo.html", context! { todos })
 }
 
 #[derive(Deserialize)]

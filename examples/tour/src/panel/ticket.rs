@@ -21,7 +21,13 @@ impl<'a> Ticket<'a> {
     pub(super) fn read(name: &'a str, value: &'a str) -> Self {
         let (rest, signature) = value.rsplit_once('.').unwrap_or((value, ""));
         let (payload, time) = rest.rsplit_once('.').unwrap_or((rest, ""));
-        Self { name, size: name.len() + value.len(), payload, time, signature }
+        Self {
+            name,
+            size: name.len() + value.len(),
+            payload,
+            time,
+            signature,
+        }
     }
 
     pub(super) fn describe(&self, status: &Status) -> Value {
@@ -58,7 +64,9 @@ impl<'a> Ticket<'a> {
     fn signed_at(&self) -> Option<u64> {
         let bytes = base64::decode(self.time, Leniency::Strict).ok()?;
         let mut seconds = [0; 8];
-        seconds.get_mut(8usize.checked_sub(bytes.len())?..)?.copy_from_slice(&bytes);
+        seconds
+            .get_mut(8usize.checked_sub(bytes.len())?..)?
+            .copy_from_slice(&bytes);
         Some(u64::from_be_bytes(seconds))
     }
 }
