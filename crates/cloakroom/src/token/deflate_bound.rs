@@ -347,6 +347,52 @@ mod tests {
         }
     }
 
+    /// The least bits for so many of something, if a token tells up to `count` of them in `bits`.
+    fn least_bits(tokens: &[(usize, usize)], wanted: usize) -> usize {
+        let mut least = vec![0; wanted + 1];
+        for reached in 1..=wanted {
+            least[reached] = tokens
+                .iter()
+                .map(|&(count, bits)| bits + least[reached.saturating_sub(count)])
+                .min()
+                .unwrap();
+        }
+        least[wanted]
+    }
+
+    #[test]
+    fn code_lengths_are_told_in_the_fewest_bits_there_are() {
+        for number in 0..=256 {
+            assert_eq!(
+                zeros_bits(number),
+                least_bits(&[(1, 1), (10, 1 + 3), (138, 1 + 7)], number),
+                "{number}"
+            );
+            let repeated = least_bits(&[(1, 1), (6, 1 + 2)], number);
+            assert_eq!(stretch_bits(number + 1), 1 + repeated, "{number}");
+        }
+        assert_eq!(stretch_bits(0), 0);
+    }
+
+    #[test]
+    fn a_complete_code_needs_the_entry_of_a_short_length() {
+        // RFC 1951, section 3.2.7.
+        const ORDER: [u32; 19] = [
+            16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
+        ];
+        for distinct in 1..=255_u8 {
+            let text: Vec<_> = (0..distinct).collect();
+            let symbols = u32::from(distinct) + 1;
+            let fits = |length: u32| (1..=15).contains(&length) && 1 << length <= symbols;
+            let entries = ORDER.iter().position(|&length| fits(length)).unwrap() + 1;
+            assert_eq!(
+                Survey::of(&text).length_code_entries(),
+                entries,
+                "{distinct}"
+            );
+        }
+    }
+
     #[test]
     fn usual_sessions_are_decided_without_zlib() {
         for text in [
