@@ -107,11 +107,15 @@ class Site:
 
     def post(self, jar, path, data=None):
         """Sends a form and follows to the page it leads to."""
-        return expect(200, jar.post(self.url + path, data=data, headers={"Origin": self.url}))
+        return expect(200, jar.post(self.url + path, data, headers=self.form_headers()))
 
     def send(self, jar, path, data=None):
         """Sends a form and stays there: the page it leads to is not asked for."""
-        return expect((302, 303), jar.post(self.url + path, data=data, headers={"Origin": self.url}, allow_redirects=False))
+        return expect((302, 303), jar.post(self.url + path, data, headers=self.form_headers(), allow_redirects=False))
+
+    def form_headers(self):
+        """What a browser says of a form of this site, also of one without fields."""
+        return {"Origin": self.url, "Content-Type": "application/x-www-form-urlencoded"}
 
     def session(self, jar):
         """The session as this app reads it: the text of its tagged JSON, and whether it is permanent."""

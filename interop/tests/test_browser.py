@@ -158,7 +158,6 @@ def test_a_remembered_login_survives_the_browser(browser):
     browser.sees("account", "Logged in as alice")
 
     browser.open("/remember")
-    browser.sees("permanent", "permanent")
     browser.click("forget")
     browser.sees("permanent", "not permanent")
     browser.restart()
@@ -243,6 +242,7 @@ def test_each_page_fits_wide_and_narrow_light_and_dark(chromium, chromedriver, s
         try:
             browser = Browser(driver, site.url)
             furnish(browser)
+            browser.open("/")
             links = driver.find_elements(By.CSS_SELECTOR, "nav.pages a")
             paths = sorted({"/", "/login", *(link.get_dom_attribute("href") for link in links)} - {"/tamper"})
             too_wide = []
@@ -276,6 +276,7 @@ def furnish(browser):
         browser.click("todo-add")
         browser.sees("todos", title)
     browser.click("todo-toggle")
+    browser.until(lambda: browser.element("todo-toggle").get_attribute("aria-pressed") == "true", "the first to be done")
 
 
 def look(driver, width, scheme):
