@@ -34,7 +34,7 @@ def pytest_addoption(parser):
     group = parser.getgroup("interop")
     for name in PROGRAMS:
         group.addoption(f"--{name}", default=os.environ.get(f"INTEROP_{name.upper()}"), help=f"path of {name}")
-    group.addoption("--screenshots", help="folder for pictures of each page of the tour")
+    group.addoption("--screenshots", metavar="FOLDER", help="folder for pictures of each page of the tour")
     group.addoption("--seed", type=int, default=20260101, help="seed of the random sessions")
     group.addoption("--sessions", type=int, default=20_000, help="number of random sessions")
 
