@@ -1,0 +1,214 @@
+//! `cargo xtask bench`: one table of what opening and saving a session costs here, how that compares
+//! with its floor (the same hash, base64 and JSON bytes with nothing around them) and with itsdangerous.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use crate::shell::{self, Failure, cargo, program};
+use crate::{python, repository};
+
+/// What was done to a session of what size: `("open", "small")`.
+type Case = (String, String);
+
+/// Nanoseconds by contestant (`cloakroom`, `floor`, `itsdangerous`).
+type Times = BTreeMap<String, f64>;
+
+/// Runs both benches on this machine, one after the other, and prints the table.
+pub(crate) fn run() -> Result<(), Failure> {
+    let started = SystemTime::now();
+    shell::run(&mut cargo([
+        "bench",
+        "--package=cloakroom",
+        "--all-features",
+    ]))?;
+    python::prepare()?;
+    let timed = shell::output(&mut program(
+        python::interpreter(),
+        ["interop/bench_itsdangerous.py"],
+    ))?;
+
+    let mut cases: BTreeMap<Case, Times> = BTreeMap::new();
+    for (case, contestant, nanoseconds) in
+        measured_here(&repository::target().join("criterion"), started)?
+            .into_iter()
+            .chain(measured_in_python(&timed)?)
+    {
+        cases
+            .entry(case)
+            .or_default()
+            .insert(contestant, nanoseconds);
+    }
+    print!("\n{}", table(&cases));
+    Ok(())
+}
+
+/// Reads the estimates that criterion left, those of this run only.
+fn measured_here(folder: &Path, started: SystemTime) -> Result<Vec<(Case, String, f64)>, Failure> {
+    let mut found = Vec::new();
+    for estimates in files_named("estimates.json", folder) {
+        let is_new = estimates
+            .parent()
+            .is_some_and(|parent| parent.ends_with("new"));
+        let written = fs::metadata(&estimates).and_then(|metadata| metadata.modified());
+        if !is_new || written.is_ok_and(|written| written < started) {
+            continue;
+        }
+        let name = read_json(&estimates.with_file_name("benchmark.json"))?;
+        let estimate = read_json(&estimates)?;
+        if let (Some(operation), Some(contestant), Some(size), Some(nanoseconds)) = (
+            name["group_id"].as_str(),
+            name["function_id"].as_str(),
+            name["value_str"].as_str(),
+            estimate["median"]["point_estimate"].as_f64(),
+        ) {
+            found.push((
+                (operation.to_owned(), size.to_owned()),
+                contestant.to_owned(),
+                nanoseconds,
+            ));
+        }
+    }
+    if found.is_empty() {
+        return Err(Failure::new(format!(
+            "the bench left no estimates in {}",
+            folder.display()
+        )));
+    }
+    Ok(found)
+}
+
+/// Reads the script's lines, one JSON object each: operation, size, nanoseconds.
+fn measured_in_python(printed: &str) -> Result<Vec<(Case, String, f64)>, Failure> {
+    printed
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| {
+            let row: Value = serde_json::from_str(line).unwrap_or_default();
+            match (
+                row["operation"].as_str(),
+                row["size"].as_str(),
+                row["nanoseconds"].as_f64(),
+            ) {
+                (Some(operation), Some(size), Some(nanoseconds)) => Ok((
+                    (operation.to_owned(), size.to_owned()),
+                    "itsdangerous".to_owned(),
+                    nanoseconds,
+                )),
+                _ => Err(Failure::new(format!(
+                    "interop/bench_itsdangerous.py printed `{line}`: a JSON object with operation, size and nanoseconds is needed"
+                ))),
+            }
+        })
+        .collect()
+}
+
+/// One line a case; a contestant that did not take part is a dash.
+fn table(cases: &BTreeMap<Case, Times>) -> String {
+    let mut lines = vec![format!(
+        "{:<12} {:<10} {:>12} {:>12} {:>14} {:>10} {:>20}",
+        "operation", "size", "cloakroom", "floor", "itsdangerous", "to floor", "than itsdangerous"
+    )];
+    for ((operation, size), times) in cases {
+        let time = |contestant: &str| times.get(contestant).copied();
+        let ratio = |over: Option<f64>, under: Option<f64>| Some(over? / under?);
+        lines.push(format!(
+            "{operation:<12} {size:<10} {:>12} {:>12} {:>14} {:>10} {:>20}",
+            shown(time("cloakroom"), microseconds),
+            shown(time("floor"), microseconds),
+            shown(time("itsdangerous"), microseconds),
+            shown(ratio(time("cloakroom"), time("floor")), |times| format!(
+                "{times:.2}×"
+            )),
+            shown(ratio(time("itsdangerous"), time("cloakroom")), |times| {
+                format!("{times:.1}× faster")
+            }),
+        ));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn shown(number: Option<f64>, text: impl Fn(f64) -> String) -> String {
+    number.map_or_else(|| "–".to_owned(), text)
+}
+
+fn microseconds(nanoseconds: f64) -> String {
+    format!("{:.2} µs", nanoseconds / 1000.0)
+}
+
+/// Every file of this name below the folder.
+fn files_named(name: &str, folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_named(name, &path)
+            } else if path.ends_with(name) {
+                vec![path]
+            } else {
+                Vec::new()
+            }
+        })
+        .collect()
+}
+
+fn read_json(path: &Path) -> Result<Value, Failure> {
+    let unreadable = |error: &dyn std::error::Error| {
+        Failure::new(format!("{} can't be read: {error}", path.display()))
+    };
+    let text = fs::read_to_string(path).map_err(|error| unreadable(&error))?;
+    serde_json::from_str(&text).map_err(|error| unreadable(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_shows_both_ratios_and_a_dash_for_who_is_absent() {
+        let case = |operation: &str, size: &str| (operation.to_owned(), size.to_owned());
+        let times = |pairs: &[(&str, f64)]| {
+            pairs
+                .iter()
+                .map(|(name, time)| ((*name).to_owned(), *time))
+                .collect()
+        };
+        let cases = BTreeMap::from([
+            (
+                case("open", "small"),
+                times(&[
+                    ("cloakroom", 900.0),
+                    ("floor", 600.0),
+                    ("itsdangerous", 22_500.0),
+                ]),
+            ),
+            (case("save", "small"), times(&[("cloakroom", 1000.0)])),
+        ]);
+        let table = table(&cases);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(
+            lines[1].split_whitespace().collect::<Vec<_>>().join(" "),
+            "open small 0.90 µs 0.60 µs 22.50 µs 1.50× 25.0× faster"
+        );
+        assert_eq!(
+            lines[2].split_whitespace().collect::<Vec<_>>().join(" "),
+            "save small 1.00 µs – – – –"
+        );
+    }
+
+    #[test]
+    fn a_line_of_the_script_that_is_no_measurement_is_a_failure() {
+        let good = r#"{"operation":"open","size":"small","nanoseconds":22000}"#;
+        assert_eq!(measured_in_python(good).unwrap().len(), 1);
+        assert!(measured_in_python("Traceback").is_err());
+        assert!(measured_in_python(r#"{"operation":"open"}"#).is_err());
+    }
+}
