@@ -3,6 +3,7 @@
 
 mod bench;
 mod browser;
+mod documents;
 mod fuzz;
 mod interop;
 mod python;

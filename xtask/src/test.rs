@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::shell::{self, Failure, cargo};
-use crate::{browser, interop, python};
+use crate::{browser, documents, interop, python};
 
 /// One check: what `--only` calls it, what it shows, the steps it needs done before, how it is done.
 struct Step {
@@ -20,6 +20,12 @@ const STEPS: &[Step] = &[
         about: "the code is formatted",
         needs: &[],
         check: format,
+    },
+    Step {
+        name: "documents",
+        about: "the tests and files that the documents name exist",
+        needs: &[],
+        check: documents::check,
     },
     Step {
         name: "clippy",
