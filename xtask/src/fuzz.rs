@@ -92,7 +92,7 @@ fn fuzz(target: &Target, seconds: u32) -> Result<(), Failure> {
 fn write_seeds(target: &Target, folder: &Path) -> Result<(), Failure> {
     make(folder)?;
     let vectors = repository::root().join("crates/cloakroom/tests/vectors");
-    let mut seeds = Vec::new();
+    let mut seeds: Vec<String> = Vec::new();
     for name in target.files {
         let file = vectors.join(name);
         let rows = fs::read(&file)
@@ -111,7 +111,7 @@ fn write_seeds(target: &Target, folder: &Path) -> Result<(), Failure> {
 }
 
 /// The texts in these fields, however deep.
-fn collect<'a>(rows: &'a Value, fields: &[&str], seeds: &mut Vec<&'a str>) {
+fn collect(rows: &Value, fields: &[&str], seeds: &mut Vec<String>) {
     match rows {
         Value::Array(items) => {
             for item in items {
@@ -121,7 +121,9 @@ fn collect<'a>(rows: &'a Value, fields: &[&str], seeds: &mut Vec<&'a str>) {
         Value::Object(entries) => {
             for (key, entry) in entries {
                 match entry {
-                    Value::String(text) if fields.contains(&key.as_str()) => seeds.push(text),
+                    Value::String(text) if fields.contains(&key.as_str()) => {
+                        seeds.push(text.clone());
+                    }
                     other => collect(other, fields, seeds),
                 }
             }

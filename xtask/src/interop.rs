@@ -25,9 +25,9 @@ pub(crate) fn screenshots() -> Result<(), Failure> {
     fs::create_dir_all(&folder)
         .map_err(|error| Failure::new(format!("{} can't be made: {error}", folder.display())))?;
     pytest(&[
-        "interop/tests",
+        "interop/tests/test_browser.py",
         "-k",
-        "screenshots",
+        "each_page_fits",
         &format!("--screenshots={}", folder.display()),
     ])?;
     println!("   the pictures are in {}", folder.display());
@@ -38,7 +38,9 @@ pub(crate) fn screenshots() -> Result<(), Failure> {
 fn pytest(arguments: &[&str]) -> Result<(), Failure> {
     let mut command = program(python::interpreter(), ["-m", "pytest"]);
     for name in ["tour", "peer"] {
-        command.arg(format!("--{name}")).arg(repository::binary(name));
+        command
+            .arg(format!("--{name}"))
+            .arg(repository::binary(name));
     }
     shell::run(command.args(arguments))
 }
