@@ -26,6 +26,7 @@
 
 mod domain;
 mod error;
+mod find;
 mod prepare;
 #[cfg(feature = "idna")]
 mod punycode;
@@ -33,6 +34,7 @@ mod quote;
 mod read;
 mod rules;
 mod same_site;
+mod scan;
 mod write;
 
 pub use error::CookieError;
@@ -41,6 +43,6 @@ pub use rules::{MAX_ATTRIBUTE_SIZE, MAX_COOKIE_SIZE, MAX_LIFETIME, Rules};
 pub use same_site::SameSite;
 pub use write::{Cookie, SetCookie};
 
+pub(crate) use find::find_all;
 pub(crate) use prepare::PreparedCookie;
-pub(crate) use read::{Candidates, find_all};
 pub(crate) use write::insert_set_cookie;

@@ -1,5 +1,7 @@
 //! The security statements about cookies that Werkzeug does not check (S32 to S44), and P10 for cookies.
 
+#![allow(clippy::unwrap_used)] // a test fails by panicking, its helpers too
+
 use std::time::{Duration, Instant, SystemTime};
 
 use cloakroom::cookie::{Cookie, CookieError, MAX_LIFETIME, RequestCookies, Rules, SameSite};
@@ -240,7 +242,7 @@ fn s38_an_attribute_takes_at_most_1024_bytes() {
 #[test]
 fn s39_lifetimes_above_400_days_are_cut_and_reported() {
     let limit = "k=v; Expires=Wed, 18 Dec 2024 22:13:20 GMT; Max-Age=34560000; Path=/";
-    let year = Duration::from_secs(365 * 86_400);
+    let year = Duration::from_hours(365 * 24);
     for (max_age, clamped) in [
         (MAX_LIFETIME, false),
         (MAX_LIFETIME + Duration::from_secs(1), true),
@@ -480,10 +482,10 @@ fn s42_hostile_headers_are_read_in_linear_time() {
             assert!(taken < Duration::from_secs(5), "{piece:?}: {taken:?}");
         }
     }
-    let many: String = (0..10_000)
-        .map(|n| format!("name{n}=\"value {n}\"; "))
+    let many: Vec<String> = (0..10_000)
+        .map(|n| format!("name{n}=\"value {n}\""))
         .collect();
-    let cookies = RequestCookies::parse_header(&many);
+    let cookies = RequestCookies::parse_header(many.join("; "));
     assert_eq!((cookies.len(), cookies.names().count()), (10_000, 10_000));
     assert_eq!(cookies.get("name9999"), Some("value 9999"));
 }
@@ -518,7 +520,7 @@ fn s44_a_deletion_repeats_every_attribute() {
     let cookie = Cookie::new("k")
         .domain(".example.com:443")
         .path("/app")
-        .max_age(Duration::from_secs(60))
+        .max_age(Duration::from_mins(1))
         .expires(now())
         .secure(true)
         .http_only(true)

@@ -157,3 +157,30 @@ fn encode_path(path: &str) -> String {
     }
     encoded
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_cookie_looks_as_flask_writes_it() {
+        let cookie = Cookie::new("session").http_only(true).prepare().unwrap();
+        assert_eq!(cookie.name(), "session");
+        assert_eq!(
+            cookie.set_header(b"e30.ZVPxAA.x-_", None).unwrap(),
+            "session=e30.ZVPxAA.x-_; HttpOnly; Path=/"
+        );
+        assert_eq!(
+            cookie.set_header(b"e30", Some(1_702_678_400)).unwrap(),
+            "session=e30; Expires=Fri, 15 Dec 2023 22:13:20 GMT; HttpOnly; Path=/"
+        );
+        assert_eq!(
+            cookie.delete_header().unwrap(),
+            "session=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; HttpOnly; Path=/"
+        );
+        assert_eq!(
+            cookie.set_header(b"e30", Some(i64::MAX)),
+            Err(CookieError::ExpiryOutOfRange)
+        );
+    }
+}

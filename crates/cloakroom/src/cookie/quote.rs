@@ -62,7 +62,7 @@ pub(super) fn unquote(quoted: &[u8]) -> Vec<u8> {
                 value.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
                 rest
             }
-            [b'\\', escaped, rest @ ..] if *escaped != b'\n' => {
+            [b'\\', escaped, rest @ ..] => {
                 value.push(*escaped);
                 rest
             }

@@ -191,6 +191,14 @@ impl Cookie {
         })
     }
 
+    /// The same attributes under another name.
+    pub(crate) fn renamed(self, name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            name: name.into(),
+            ..self
+        }
+    }
+
     /// Checks the attributes and writes them down, for a cookie that is set many times.
     pub(crate) fn prepare(&self) -> Result<PreparedCookie, CookieError> {
         PreparedCookie::new(self)

@@ -13,9 +13,9 @@ pub use number::float_repr;
 pub use read::from_slice;
 pub use write::{Style, to_bytes};
 
-pub(crate) use read::{Objects, read};
-pub(crate) use scan::Scanner;
-pub(crate) use write::{Extensions, Plain, Writer, to_display};
+pub(crate) use read::{Objects, read, utf8};
+pub(crate) use scan::{RawText, Scanner, Token};
+pub(crate) use write::{Extensions, Writer, to_display, write_text};
 
 use crate::value::Value;
 

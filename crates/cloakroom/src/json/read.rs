@@ -12,10 +12,13 @@ use crate::value::{Dict, Int, Text, TextBuilder, Value};
 ///
 /// [`JsonError`] if the bytes are not UTF-8, not JSON, or beyond the limits.
 pub fn from_slice(bytes: &[u8], limits: Limits) -> Result<Value, JsonError> {
-    let text = str::from_utf8(bytes).map_err(|error| JsonError::Utf8 {
+    read(utf8(bytes)?, limits, &PlainObjects)
+}
+
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
+    str::from_utf8(bytes).map_err(|error| JsonError::Utf8 {
         position: error.valid_up_to(),
-    })?;
-    read(text, limits, &PlainObjects)
+    })
 }
 
 /// What becomes of an object once its members are read: itself, or what a tag makes of it.

@@ -89,7 +89,7 @@ pub(crate) trait Extensions: Sized {
 }
 
 /// JSON without extensions.
-pub(crate) struct Plain;
+struct Plain;
 
 impl Extensions for Plain {
     fn value(&self, writer: &mut Writer<'_, Self>, value: &Value) -> Result<(), JsonError> {
@@ -129,6 +129,12 @@ impl<'a, E: Extensions> Writer<'a, E> {
         if extensions.intercept(self, value)? {
             return Ok(());
         }
+        self.plain(value)
+    }
+
+    /// Writes a value that nothing intercepts; what is inside may still be.
+    pub(crate) fn plain(&mut self, value: &Value) -> Result<(), JsonError> {
+        let extensions = self.extensions;
         match value {
             Value::None => self.raw(b"null"),
             Value::Bool(true) => self.raw(b"true"),

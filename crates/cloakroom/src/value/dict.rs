@@ -63,6 +63,10 @@ impl Dict {
         self.pairs.iter()
     }
 
+    pub(crate) fn as_slice(&self) -> &[(Value, Value)] {
+        &self.pairs
+    }
+
     /// Pairs with text keys read from a document: of one key the last value counts, at the place of
     /// the first. Linear, however many there are.
     pub(crate) fn from_text_pairs(pairs: Vec<(Text, Value)>) -> Self {

@@ -1,0 +1,246 @@
+use std::{borrow::Cow, ops::Range};
+
+use crate::{
+    format::{Content, IndexedEntry, IndexedKey, TaggedJson, escaped_key},
+    json::JsonError,
+    value::{Dict, Text, Value},
+};
+
+/// A session's entries, in order of their keys. What came in and was not changed stays the bytes it
+/// came as, until somebody asks for its value.
+pub(crate) struct Entries {
+    /// The JSON text that came in.
+    document: String,
+    list: Vec<Entry>,
+    /// How many entries came in.
+    opened: usize,
+}
+
+struct Entry {
+    key: IndexedKey,
+    slot: Slot,
+}
+
+enum Slot {
+    /// Untouched: a range of the document.
+    Document(Range<usize>),
+    /// Set in this request: the value, its text, and the text in whose place it stands.
+    Changed {
+        value: Value,
+        json: Vec<u8>,
+        before: Option<Range<usize>>,
+    },
+}
+
+impl Entries {
+    pub(crate) fn empty() -> Self {
+        Self {
+            document: String::new(),
+            list: Vec::new(),
+            opened: 0,
+        }
+    }
+
+    /// Checks the document and takes it in.
+    pub(crate) fn open(format: &TaggedJson, document: String) -> Result<Self, JsonError> {
+        match format.index(&document)? {
+            Content::Indexed(indexed) => {
+                let entry = |IndexedEntry { key, value }| Entry {
+                    key,
+                    slot: Slot::Document(value),
+                };
+                let list: Vec<Entry> = indexed.into_iter().map(entry).collect();
+                Ok(Self {
+                    opened: list.len(),
+                    list,
+                    document,
+                })
+            }
+            Content::Decoded(dict) => {
+                let mut entries = Self::empty();
+                for (key, value) in dict {
+                    let Value::Text(key) = key else { continue };
+                    entries.put(format, key, value)?;
+                }
+                Ok(entries)
+            }
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Cow<'_, Text>> {
+        self.list.iter().map(|entry| self.key_text(entry))
+    }
+
+    pub(crate) fn contains(&self, key: &str) -> bool {
+        self.find(key.as_bytes()).is_ok()
+    }
+
+    pub(crate) fn get(&self, format: &TaggedJson, key: &str) -> Option<Value> {
+        let place = self.find(key.as_bytes()).ok()?;
+        self.list.get(place).map(|entry| self.value(format, entry))
+    }
+
+    /// Sets a value; on an error nothing has changed.
+    pub(crate) fn set(
+        &mut self,
+        format: &TaggedJson,
+        key: &str,
+        value: Value,
+    ) -> Result<(), JsonError> {
+        self.put(format, key.into(), value)
+    }
+
+    fn put(&mut self, format: &TaggedJson, key: Text, value: Value) -> Result<(), JsonError> {
+        let mut json = Vec::new();
+        format.write(&mut json, &value)?;
+        match self.find(key.as_wtf8()) {
+            Ok(place) => {
+                let slot = &mut self.list[place].slot;
+                let before = match slot {
+                    Slot::Document(range) => Some(range.clone()),
+                    Slot::Changed { before, .. } => before.take(),
+                };
+                *slot = Slot::Changed {
+                    value,
+                    json,
+                    before,
+                };
+            }
+            Err(place) => {
+                let slot = Slot::Changed {
+                    value,
+                    json,
+                    before: None,
+                };
+                self.list.insert(
+                    place,
+                    Entry {
+                        key: IndexedKey::Escaped(key),
+                        slot,
+                    },
+                );
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn remove(&mut self, format: &TaggedJson, key: &str) -> Option<Value> {
+        let place = self.find(key.as_bytes()).ok()?;
+        let entry = self.list.remove(place);
+        Some(self.value(format, &entry))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+    }
+
+    pub(crate) fn to_dict(&self, format: &TaggedJson) -> Dict {
+        self.list
+            .iter()
+            .map(|entry| (self.key_text(entry).into_owned(), self.value(format, entry)))
+            .collect()
+    }
+
+    /// Whether writing them would give another text than they came from.
+    pub(crate) fn differ(&self) -> bool {
+        self.list.len() != self.opened
+            || self.list.iter().any(|entry| match &entry.slot {
+                Slot::Document(_) => false,
+                Slot::Changed { json, before, .. } => before
+                    .as_ref()
+                    .is_none_or(|before| self.slice(before).as_bytes() != json),
+            })
+    }
+
+    /// The session's JSON text: untouched entries as they came, the others as Flask writes them.
+    pub(crate) fn to_json(&self, format: &TaggedJson) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.document.len() + 64);
+        self.write(format, &mut out);
+        out
+    }
+
+    fn write(&self, format: &TaggedJson, out: &mut Vec<u8>) {
+        if let [only] = &self.list[..] {
+            let key = self.key_text(only);
+            if let Some(key) = key.as_str().filter(|key| format.is_tag(key)) {
+                out.extend_from_slice(b"{\" di\":{");
+                format.write_key(out, &escaped_key(key).into());
+                out.push(b':');
+                out.extend_from_slice(self.json(only));
+                out.extend_from_slice(b"}}");
+                return;
+            }
+        }
+        out.push(b'{');
+        for (index, entry) in self.list.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            match &entry.key {
+                // A key without escapes stands in the document as it has to be written, if it is ASCII.
+                IndexedKey::Plain(range)
+                    if self.slice(range).is_ascii() && !self.slice(range).contains('\x7f') =>
+                {
+                    out.push(b'"');
+                    out.extend_from_slice(self.slice(range).as_bytes());
+                    out.push(b'"');
+                }
+                _ => format.write_key(out, &self.key_text(entry)),
+            }
+            out.push(b':');
+            out.extend_from_slice(self.json(entry));
+        }
+        out.push(b'}');
+    }
+
+    /// The largest keys with the bytes of their values' text.
+    pub(crate) fn largest(&self, count: usize) -> Vec<(String, usize)> {
+        let mut sizes: Vec<(String, usize)> = self
+            .list
+            .iter()
+            .map(|entry| (self.key_text(entry).to_string(), self.json(entry).len()))
+            .collect();
+        sizes.sort_by(|(_, left), (_, right)| right.cmp(left));
+        sizes.truncate(count);
+        sizes
+    }
+
+    fn find(&self, key: &[u8]) -> Result<usize, usize> {
+        self.list
+            .binary_search_by(|entry| entry.key.bytes(&self.document).cmp(key))
+    }
+
+    fn slice(&self, range: &Range<usize>) -> &str {
+        self.document.get(range.clone()).unwrap_or_default()
+    }
+
+    fn key_text<'a>(&'a self, entry: &'a Entry) -> Cow<'a, Text> {
+        match &entry.key {
+            IndexedKey::Plain(range) => Cow::Owned(self.slice(range).into()),
+            IndexedKey::Escaped(text) => Cow::Borrowed(text),
+        }
+    }
+
+    fn json<'a>(&'a self, entry: &'a Entry) -> &'a [u8] {
+        match &entry.slot {
+            Slot::Document(range) => self.slice(range).as_bytes(),
+            Slot::Changed { json, .. } => json,
+        }
+    }
+
+    fn value(&self, format: &TaggedJson, entry: &Entry) -> Value {
+        match &entry.slot {
+            // Opening the session has checked that every entry can be read.
+            Slot::Document(range) => format.read(self.slice(range)).unwrap_or_default(),
+            Slot::Changed { value, .. } => value.clone(),
+        }
+    }
+}

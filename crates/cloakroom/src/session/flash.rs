@@ -1,0 +1,117 @@
+use std::borrow::Cow;
+
+use super::Session;
+use crate::value::Value;
+
+/// The key under which Flask keeps flashed messages.
+const FLASHES: &str = "_flashes";
+
+/// A message for the next page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flash {
+    /// What kind of message; text as a rule, `message` if Flask code gave none.
+    pub category: Value,
+    /// The message: text, [`Markup`](crate::value::Markup), or whatever Flask code flashed.
+    pub message: Value,
+}
+
+impl Flash {
+    /// The category as text.
+    pub fn category(&self) -> Cow<'_, str> {
+        text(&self.category)
+    }
+
+    /// The message as text; Markup comes without escaping.
+    pub fn message(&self) -> Cow<'_, str> {
+        text(&self.message)
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        let (Value::Tuple(pair) | Value::List(pair)) = value else {
+            return None;
+        };
+        let [category, message] = <[Value; 2]>::try_from(pair).ok()?;
+        Some(Self { category, message })
+    }
+}
+
+fn text(value: &Value) -> Cow<'_, str> {
+    value
+        .as_str()
+        .map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)
+}
+
+impl Session {
+    /// Keeps a message for the next page that shows messages: this one, if it reads them later in the
+    /// same request, or the one after a redirect.
+    ///
+    /// The category comes first, as it is stored; Flask's `flash("Saved", "success")` is
+    /// `session.flash("success", "Saved")`, and Flask's default category is `"message"`. The session
+    /// is modified, so the cookie is written.
+    ///
+    /// ```
+    /// # use cloakroom::Session;
+    /// use cloakroom::value::Markup;
+    /// # fn handler(session: Session) {
+    /// session.flash("error", "Title is required!");
+    /// session.flash("success", Markup::new("Saved as <b>draft</b>"));
+    /// # }
+    /// ```
+    pub fn flash(&self, category: impl Into<Value>, message: impl Into<Value>) {
+        let Some(mut state) = self.write_late("flash") else {
+            return;
+        };
+        let mut list = match state.entries.get(self.format(), FLASHES) {
+            Some(Value::List(list) | Value::Tuple(list)) => list,
+            _ => Vec::new(),
+        };
+        list.push(Value::Tuple(vec![category.into(), message.into()]));
+        state.set_plain(self.format(), FLASHES, Value::List(list));
+    }
+
+    /// All messages, which are thereby used up. Later calls in the same request give the same ones.
+    ///
+    /// The first call removes them from the session, which is modified only if there were any. A
+    /// message flashed after that call waits for the next request.
+    #[doc(alias = "get_flashed_messages")]
+    pub fn flashes(&self) -> Vec<Flash> {
+        let Some(mut state) = self.write_late("flashes") else {
+            return Vec::new();
+        };
+        if let Some(taken) = &state.taken {
+            return taken.clone();
+        }
+        let list = match state.entries.remove(self.format(), FLASHES) {
+            Some(value) => {
+                state.touch();
+                value
+            }
+            None => Value::None,
+        };
+        let flashes: Vec<Flash> = match list {
+            Value::List(list) | Value::Tuple(list) => {
+                list.into_iter().filter_map(Flash::from_value).collect()
+            }
+            _ => Vec::new(),
+        };
+        state.taken = Some(flashes.clone());
+        flashes
+    }
+
+    /// The messages of some categories. All are used up, whatever their category; the others are
+    /// still there for later calls in the same request. No category at all means every one, as in
+    /// Flask.
+    #[doc(alias = "category_filter")]
+    pub fn flashes_in(&self, categories: &[&str]) -> Vec<Flash> {
+        let mut flashes = self.flashes();
+        if !categories.is_empty() {
+            flashes.retain(|flash| {
+                flash
+                    .category
+                    .as_str()
+                    .is_some_and(|name| categories.contains(&name))
+            });
+        }
+        flashes
+    }
+}

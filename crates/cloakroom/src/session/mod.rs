@@ -1,0 +1,469 @@
+//! What a handler holds: the session, its typed keys, its flashes.
+
+mod commit;
+mod entries;
+mod flash;
+mod key;
+mod status;
+mod typed;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use http::HeaderValue;
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use flash::Flash;
+pub use key::{Key, SessionKey, TypedKey};
+pub use status::{Refusal, Status};
+pub use typed::Typed;
+
+pub(crate) use commit::{Change, Commit, decide};
+pub(crate) use entries::Entries;
+
+use crate::{
+    Error,
+    format::TaggedJson,
+    value::{Dict, Value, from_value, to_value},
+};
+
+/// The key under which Flask keeps whether the session is permanent.
+const PERMANENT: &str = "_permanent";
+
+/// One visitor's session, for as long as the request lasts.
+///
+/// A handler gets it by naming it as an argument. Clones are the same session; all methods take
+/// `&self` and none waits. What they do reaches the browser with the response's headers: a session
+/// that was only read sends no cookie (but see [`Refresh`](crate::Refresh)), a changed one sends the
+/// new cookie, an emptied one removes it. Any response for which a session was opened gets
+/// `Vary: Cookie`.
+///
+/// ```
+/// use cloakroom::{Error, Session};
+///
+/// async fn counter(session: Session) -> Result<String, Error> {
+///     let visits = session.update("visits", |visits: Option<u64>| visits.unwrap_or(0) + 1)?;
+///     Ok(format!("Number of visits: {visits}"))
+/// }
+/// ```
+///
+/// | Flask | here |
+/// | --- | --- |
+/// | `session["name"]`, `session.get("name")` | [`get`](Self::get) |
+/// | `session["name"] = value` | [`insert`](Self::insert) |
+/// | `"name" in session` | [`contains_key`](Self::contains_key) |
+/// | `session.pop("name", None)` | [`remove`](Self::remove), [`take`](Self::take) |
+/// | `session["n"] = session.get("n", 0) + 1` | [`update`](Self::update) |
+/// | `session.setdefault("name", value)` | [`get_or_insert_with`](Self::get_or_insert_with) |
+/// | `session.clear()` | [`clear`](Self::clear) |
+/// | `session.permanent = True` | [`set_permanent`](Self::set_permanent) |
+/// | `flash("Saved", "success")` | [`flash`](Self::flash) |
+/// | `get_flashed_messages()` | [`flashes`](Self::flashes) |
+#[derive(Clone)]
+#[doc(alias = "SecureCookieSession")]
+#[doc(alias = "SessionMixin")]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    backend: Arc<dyn Backend>,
+}
+
+/// What a session needs from the room that opened it.
+pub(crate) trait Backend: Send + Sync {
+    fn format(&self) -> &TaggedJson;
+
+    /// The Set-Cookie header that the state calls for, if any.
+    fn commit(&self, state: &State) -> Result<Option<HeaderValue>, Error>;
+}
+
+/// Everything that is known of a session in this request.
+pub(crate) struct State {
+    pub(crate) entries: Entries,
+    pub(crate) status: Status,
+    pub(crate) modified: bool,
+    /// The cookie is to be written whatever it holds.
+    pub(crate) regenerated: bool,
+    /// Counts changes, so that `update` notices one made meanwhile.
+    version: u64,
+    /// Flashes taken out in this request, for later calls.
+    taken: Option<Vec<Flash>>,
+    /// What `save` has decided, until something changes again.
+    saved: Option<Option<HeaderValue>>,
+    closed: bool,
+}
+
+impl State {
+    pub(crate) fn new(entries: Entries, status: Status) -> Self {
+        Self {
+            entries,
+            status,
+            modified: false,
+            regenerated: false,
+            version: 0,
+            taken: None,
+            saved: None,
+            closed: false,
+        }
+    }
+
+    /// Whether the session is permanent; Flask's `session.permanent`.
+    pub(crate) fn permanent(&self, format: &TaggedJson) -> bool {
+        self.entries
+            .get(format, PERMANENT)
+            .is_some_and(|value| value.is_truthy())
+    }
+
+    fn touch(&mut self) {
+        self.modified = true;
+        self.version += 1;
+        self.saved = None;
+    }
+}
+
+impl Session {
+    pub(crate) fn new(state: State, backend: Arc<dyn Backend>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                state: Mutex::new(state),
+                backend,
+            }),
+        }
+    }
+
+    /// The value under `key` as the type asked for; none if the key is missing.
+    ///
+    /// The value is decoded now, from the bytes it came in. Nothing is written. What Flask stored
+    /// reads as the table at [`Value`] says: a Python tuple as a Rust tuple, `None` as `Option::None`.
+    ///
+    /// ```
+    /// # use cloakroom::{Error, Session};
+    /// # fn handler(session: Session) -> Result<(), Error> {
+    /// let name = session.get::<String>("username")?;
+    /// let cart: Vec<(u32, String)> = session.get("cart")?.unwrap_or_default();
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`] if the value is of another type.
+    #[doc(alias = "__getitem__")]
+    pub fn get<T: DeserializeOwned>(&self, key: impl TypedKey<T>) -> Result<Option<T>, Error> {
+        let key = key.as_key();
+        match self.read().entries.get(self.format(), key) {
+            Some(value) => convert(key, value).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Puts a value under `key`, in place of what is there.
+    ///
+    /// The session counts as modified even if the value is an equal one, as in Flask. The new cookie
+    /// goes out with the response.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Convert`] or [`Error::Write`] if the value has no place in a session (map keys of
+    /// mixed types, for one), [`Error::ResponseStarted`] if it is too late. The session is then as
+    /// before.
+    #[doc(alias = "__setitem__")]
+    pub fn insert<T: Serialize>(&self, key: impl TypedKey<T>, value: T) -> Result<(), Error> {
+        let key = key.as_key();
+        let value = stored(key, &value)?;
+        self.write_open()?.set(self.format(), key, value)
+    }
+
+    /// Removes `key` and returns what was there. A missing key changes nothing.
+    ///
+    /// The session's last key takes the cookie with it.
+    #[doc(alias = "pop")]
+    #[doc(alias = "__delitem__")]
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn remove(&self, key: impl SessionKey) -> Option<Value> {
+        let mut state = self.write_late("remove")?;
+        let value = state.entries.remove(self.format(), key.as_key())?;
+        state.touch();
+        Some(value)
+    }
+
+    /// Removes `key` and returns what was there as the type asked for. A missing key changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`] if the value is of another type, which stays where it is;
+    /// [`Error::ResponseStarted`] if it is too late.
+    #[doc(alias = "pop")]
+    pub fn take<T: DeserializeOwned>(&self, key: impl TypedKey<T>) -> Result<Option<T>, Error> {
+        let key = key.as_key();
+        let mut state = self.write_open()?;
+        let Some(value) = state.entries.get(self.format(), key) else {
+            return Ok(None);
+        };
+        let value = convert(key, value)?;
+        state.entries.remove(self.format(), key);
+        state.touch();
+        Ok(Some(value))
+    }
+
+    /// Sets `key` to what `change` makes of its value, and returns that.
+    ///
+    /// Use it wherever the new value depends on the old one. `change` may run more than once, when
+    /// another task changed the session meanwhile, so it should do nothing but compute; it must not
+    /// hold borrowed data (`move` helps).
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get) and [`insert`](Self::insert).
+    pub fn update<T, F>(&self, key: impl TypedKey<T>, change: F) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Fn(Option<T>) -> T + Send + 'static,
+    {
+        let key = key.as_key();
+        loop {
+            let (old, version) = {
+                let state = self.read();
+                (state.entries.get(self.format(), key), state.version)
+            };
+            // No lock is held here: `change` may look at the session itself.
+            let new = change(old.map(|old| convert(key, old)).transpose()?);
+            let value = stored(key, &new)?;
+            let mut state = self.write_open()?;
+            if state.version == version {
+                state.set(self.format(), key, value)?;
+                return Ok(new);
+            }
+        }
+    }
+
+    /// The value under `key`; if it is missing, what `default` gives, which is then stored.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get) and [`insert`](Self::insert).
+    #[doc(alias = "setdefault")]
+    pub fn get_or_insert_with<T, F>(&self, key: impl TypedKey<T>, default: F) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> T,
+    {
+        let key = key.as_key();
+        if let Some(value) = self.get::<T>(key)? {
+            return Ok(value);
+        }
+        let value = default();
+        let encoded = stored(key, &value)?;
+        self.write_open()?.set(self.format(), key, encoded)?;
+        Ok(value)
+    }
+
+    /// Whether `key` is there.
+    #[doc(alias = "__contains__")]
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn contains_key(&self, key: impl SessionKey) -> bool {
+        self.read().entries.contains(key.as_key())
+    }
+
+    /// Removes everything, `_permanent` and flashes included, and with it the cookie.
+    ///
+    /// In a cookie session this ends the session in this browser; a copy of the old cookie stays
+    /// valid until it expires.
+    pub fn clear(&self) {
+        if let Some(mut state) = self.write_late("clear") {
+            state.entries.clear();
+            state.touch();
+        }
+    }
+
+    /// The keys in order of their code points. Keys with lone surrogates show U+FFFD there.
+    pub fn keys(&self) -> Vec<String> {
+        self.read()
+            .entries
+            .keys()
+            .map(|key| key.to_string())
+            .collect()
+    }
+
+    /// The number of keys, Flask's own (`_permanent`, `_flashes`) included.
+    pub fn len(&self) -> usize {
+        self.read().entries.len()
+    }
+
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Everything the session holds, decoded, for templates and inspectors.
+    #[doc(alias = "iter")]
+    #[doc(alias = "items")]
+    pub fn snapshot(&self) -> Dict {
+        self.read().entries.to_dict(self.format())
+    }
+
+    /// The session as Flask's tagged JSON, compact and sorted: what the cookie holds before it is
+    /// encoded.
+    pub fn to_tagged_json(&self) -> String {
+        let text = self.read().entries.to_json(self.format());
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Whether the request brought no session that could be opened.
+    pub fn is_new(&self) -> bool {
+        !matches!(self.read().status, Status::Loaded { .. })
+    }
+
+    /// Whether this request changed the session; Flask's `session.modified`.
+    #[doc(alias = "modified")]
+    pub fn is_modified(&self) -> bool {
+        self.read().modified
+    }
+
+    /// How the session was opened, and why a cookie was refused.
+    pub fn status(&self) -> Status {
+        self.read().status.clone()
+    }
+
+    /// Whether the session outlives the browser's: Flask's `session.permanent`, kept under
+    /// `_permanent`.
+    pub fn permanent(&self) -> bool {
+        self.read().permanent(self.format())
+    }
+
+    /// Keeps the cookie for the configured lifetime ("remember me") or, with `false`, until the
+    /// browser ends its session. Marks the session modified, as in Flask.
+    ///
+    /// The lifetime is [`SessionConfig::lifetime`](crate::SessionConfig::lifetime); on the server it
+    /// bounds either kind.
+    #[doc(alias = "permanent")]
+    pub fn set_permanent(&self, permanent: bool) {
+        if let Some(mut state) = self.write_late("set_permanent") {
+            state.set_plain(self.format(), PERMANENT, Value::Bool(permanent));
+        }
+    }
+
+    /// Marks a change of privilege, such as a login: the session gets a new identity with the same
+    /// content. A cookie session has no id, so here it means that the cookie is written anew, with a
+    /// new time.
+    pub fn regenerate(&self) {
+        if let Some(mut state) = self.write_late("regenerate") {
+            state.regenerated = true;
+            state.touch();
+        }
+    }
+
+    /// Encodes the session now, so that an error reaches the handler while it can still answer.
+    ///
+    /// Without it the same happens when the response's headers leave. Changes made after `save` and
+    /// before the headers leave are encoded then; once a body streams, changes are refused with
+    /// [`Error::ResponseStarted`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CookieTooLarge`] if the browser would drop the cookie.
+    pub fn save(&self) -> Result<(), Error> {
+        let mut state = self.write_open()?;
+        let header = self.inner.backend.commit(&state)?;
+        state.saved = Some(header);
+        Ok(())
+    }
+
+    /// The header for the response; from now on changes are refused.
+    pub(crate) fn close(&self) -> Result<Option<HeaderValue>, Error> {
+        let mut state = self.lock();
+        state.closed = true;
+        match state.saved.take() {
+            Some(header) => Ok(header),
+            None => self.inner.backend.commit(&state),
+        }
+    }
+
+    fn format(&self) -> &TaggedJson {
+        self.inner.backend.format()
+    }
+
+    fn read(&self) -> MutexGuard<'_, State> {
+        self.lock()
+    }
+
+    fn write_open(&self) -> Result<MutexGuard<'_, State>, Error> {
+        let state = self.lock();
+        if state.closed {
+            Err(Error::ResponseStarted)
+        } else {
+            Ok(state)
+        }
+    }
+
+    /// For methods that cannot fail: too late is a line in the log.
+    fn write_late(&self, method: &'static str) -> Option<MutexGuard<'_, State>> {
+        match self.write_open() {
+            Ok(state) => Some(state),
+            Err(error) => {
+                tracing::warn!(method, %error, "session change lost");
+                None
+            }
+        }
+    }
+
+    /// A panic in another task cannot leave the state half changed, so a poisoned lock is fine.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.inner
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn set(&mut self, format: &TaggedJson, key: &str, value: Value) -> Result<(), Error> {
+        match self.entries.set(format, key, value) {
+            Ok(()) => {
+                self.touch();
+                Ok(())
+            }
+            Err(source) => Err(Error::Write {
+                key: key.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    /// Sets a value that can always be written.
+    fn set_plain(&mut self, format: &TaggedJson, key: &str, value: Value) {
+        if let Err(error) = self.set(format, key, value) {
+            tracing::warn!(%error, "session change lost");
+        }
+    }
+}
+
+fn convert<T: DeserializeOwned>(key: &str, value: Value) -> Result<T, Error> {
+    from_value(value).map_err(|source| Error::Read {
+        key: key.to_owned(),
+        source,
+    })
+}
+
+fn stored<T: Serialize>(key: &str, value: &T) -> Result<Value, Error> {
+    to_value(value).map_err(|source| Error::Convert {
+        key: key.to_owned(),
+        source,
+    })
+}
+
+/// Shows how it was opened and how many keys there are, never what they hold.
+impl fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.read();
+        formatter
+            .debug_struct("Session")
+            .field("status", &state.status)
+            .field("keys", &state.entries.len())
+            .field("modified", &state.modified)
+            .finish_non_exhaustive()
+    }
+}

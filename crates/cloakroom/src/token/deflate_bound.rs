@@ -1,0 +1,358 @@
+//! A proof that zlib cannot make a short text smaller, so that it need not be asked.
+//!
+//! The usual session, `{"user_id":42}`, is far too short to gain from compression, and running zlib costs more than all
+//! else that is done for it. This bounds from below the bits of the one block that zlib writes for a short text, for each
+//! block type of RFC 1951 and whatever the matcher chooses.
+
+use std::sync::LazyLock;
+
+/// Longer texts are not looked at. zlib ends a block only after 16,383 symbols, so these have one.
+const MAX_LENGTH: usize = 256;
+
+/// zlib's two header bytes and four check bytes.
+const WRAPPER_BYTES: usize = 6;
+
+/// A number of bytes that zlib's stream of the text is never shorter than; 0 for texts that are not looked at.
+pub(super) fn least_stream_length(text: &[u8]) -> usize {
+    if text.len() > MAX_LENGTH {
+        return 0;
+    }
+    let survey = Survey::of(text);
+    let bits = stored_bits(text.len())
+        .min(survey.fixed_bits())
+        .min(survey.dynamic_bits());
+    WRAPPER_BYTES + bits.div_ceil(8)
+}
+
+/// RFC 1951, section 3.2.4: the header fills a byte, two lengths follow, then the text.
+fn stored_bits(length: usize) -> usize {
+    8 + 32 + 8 * length
+}
+
+/// What is certain about the symbols of the block.
+///
+/// A match may begin only where the next three bytes stood before, and that holds at each of its bytes but the last two.
+/// So one match lies within one run of such places. Bytes that no run reaches are literals for certain. Each run reaches
+/// at least one byte that no other run reaches, and so costs a match or a literal of its own.
+struct Survey {
+    /// How often each byte is a literal for certain.
+    literals: [u16; 256],
+    /// Sum of the above.
+    literal_count: usize,
+    /// How many of them take 9 bits in the fixed code instead of 8.
+    wide_count: usize,
+    /// Bytes that are a literal for certain.
+    certain: ByteSet,
+    /// Bytes that occur at all.
+    present: ByteSet,
+    /// Runs of places where a match may begin.
+    runs: usize,
+    /// Such places.
+    match_places: usize,
+}
+
+impl Survey {
+    fn of(text: &[u8]) -> Self {
+        let mut survey = Self {
+            literals: [0; 256],
+            literal_count: 0,
+            wide_count: 0,
+            certain: ByteSet::default(),
+            present: ByteSet::default(),
+            runs: 0,
+            match_places: 0,
+        };
+        let mut seen = TripleSet::default();
+        let (mut covered_until, mut in_run) = (0, false);
+        for (place, &byte) in text.iter().enumerate() {
+            let repeats = text
+                .get(place..place + 3)
+                .is_some_and(|triple| seen.insert(triple));
+            if repeats {
+                survey.runs += usize::from(!in_run);
+                survey.match_places += 1;
+                covered_until = place + 3;
+            }
+            in_run = repeats;
+            survey.present.insert(byte);
+            if place >= covered_until {
+                survey.certain.insert(byte);
+                survey.literals[usize::from(byte)] += 1;
+                survey.literal_count += 1;
+                survey.wide_count += usize::from(byte >= 144);
+            }
+        }
+        survey
+    }
+
+    /// Section 3.2.6: block header, end of block, literals of 8 or 9 bits. A match takes 12 or more.
+    fn fixed_bits(&self) -> usize {
+        3 + 7 + 8 * (self.literal_count + self.runs) + self.wide_count
+    }
+
+    /// Section 3.2.7: block header, counts, the code of the code lengths, the code lengths, the data.
+    fn dynamic_bits(&self) -> usize {
+        3 + 14 + 3 * self.length_code_entries() + self.code_length_bits() + self.data_bits()
+    }
+
+    /// The least number of entries for the code of the code lengths.
+    ///
+    /// zlib's codes are complete: the sum of 2^-length over the symbols is 1. So not all lengths are above log2 of the
+    /// number of symbols, and the entry of a short length comes late in the order of section 3.2.7.
+    fn length_code_entries(&self) -> usize {
+        const LENGTH_SYMBOLS: usize = 29;
+        let most_symbols = self.present.len() + 1 + self.match_places.min(LENGTH_SYMBOLS);
+        match most_symbols.ilog2() {
+            0 | 1 => 18,
+            2 => 16,
+            3 => 14,
+            4 => 12,
+            5 => 10,
+            6 => 8,
+            7 => 6,
+            _ => 5,
+        }
+    }
+
+    /// The least number of bits for the code lengths themselves, of which none is coded in less than one bit.
+    ///
+    /// Walks over the 257 symbols up to the end of the block. Bytes that do not occur have length zero, certain literals
+    /// and the end of the block do not; about the others nothing is assumed.
+    fn code_length_bits(&self) -> usize {
+        const END_OF_BLOCK: usize = 256;
+        // zlib sends two distance code lengths even if there is no match.
+        let mut bits = 2;
+        let (mut next, mut zeros, mut stretch) = (0, 0, 0);
+        for symbol in self.present.iter().chain([END_OF_BLOCK]) {
+            zeros += symbol - next;
+            next = symbol + 1;
+            if symbol == END_OF_BLOCK || self.certain.contains(symbol) {
+                if zeros > 0 {
+                    bits += stretch_bits(stretch) + zeros_bits(zeros);
+                    (zeros, stretch) = (0, 0);
+                }
+                stretch += 1;
+            }
+        }
+        bits + stretch_bits(stretch)
+    }
+
+    /// The least number of bits for the symbols of the data, by Gibbs' inequality: no prefix code beats the entropy.
+    ///
+    /// Which symbol a run begins with is not known; the entropy is least if it is the most frequent one.
+    fn data_bits(&self) -> usize {
+        let most_frequent = self
+            .certain
+            .iter()
+            .map(|byte| self.literals[byte])
+            .max()
+            .unwrap_or(0);
+        let most_frequent = usize::from(most_frequent);
+        let end_of_block = 1;
+        let total = self.literal_count + self.runs + end_of_block;
+        let terms: f64 = self
+            .certain
+            .iter()
+            .map(|byte| x_log_x(usize::from(self.literals[byte])))
+            .sum();
+        let bits =
+            x_log_x(total) - terms - x_log_x(most_frequent + self.runs) + x_log_x(most_frequent);
+        // Rounded down, by more than the arithmetic can be wrong.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "at most 257 * log2(257), at least 0"
+        )]
+        let bits = (bits - 1e-6).max(0.0) as usize;
+        bits
+    }
+}
+
+/// The least number of bits that tell so many zero lengths: singly, up to 10 with 3 extra bits, up to 138 with 7.
+fn zeros_bits(zeros: usize) -> usize {
+    match zeros {
+        0..=4 => zeros,
+        5..=10 => 4,
+        11..=13 => zeros - 6,
+        14..=138 => 8,
+        _ => 8 + zeros_bits(zeros - 138),
+    }
+}
+
+/// The least number of bits that tell so many other lengths: the first singly, then singly or up to 6 equal ones with 2
+/// extra bits.
+fn stretch_bits(lengths: usize) -> usize {
+    match lengths.checked_sub(1) {
+        None => 0,
+        Some(more) => 1 + more / 6 * 3 + (more % 6).min(3),
+    }
+}
+
+/// x * log2(x).
+fn x_log_x(x: usize) -> f64 {
+    static TABLE: LazyLock<[f64; MAX_LENGTH + 2]> = LazyLock::new(|| {
+        let mut x = -1.0_f64;
+        [(); MAX_LENGTH + 2].map(|()| {
+            x += 1.0;
+            if x == 0.0 { 0.0 } else { x * x.log2() }
+        })
+    });
+    TABLE.get(x).copied().unwrap_or(f64::INFINITY)
+}
+
+/// A set of bytes.
+#[derive(Clone, Copy, Default)]
+struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    fn insert(&mut self, byte: u8) {
+        self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
+    }
+
+    fn contains(&self, byte: usize) -> bool {
+        self.0
+            .get(byte >> 6)
+            .is_some_and(|word| word >> (byte & 63) & 1 == 1)
+    }
+
+    fn len(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// The members in ascending order.
+    fn iter(self) -> impl Iterator<Item = usize> {
+        self.0
+            .into_iter()
+            .enumerate()
+            .flat_map(|(index, mut word)| {
+                std::iter::from_fn(move || {
+                    let bit = word.trailing_zeros() as usize;
+                    word &= word.wrapping_sub(1);
+                    (bit < 64).then_some(64 * index + bit)
+                })
+            })
+    }
+}
+
+/// A set of three bytes each that may take one for another; then a repetition is seen where there is none, which only
+/// weakens the bound.
+struct TripleSet([u64; 64]);
+
+impl Default for TripleSet {
+    fn default() -> Self {
+        Self([0; 64])
+    }
+}
+
+impl TripleSet {
+    /// Whether the triple was there.
+    fn insert(&mut self, triple: &[u8]) -> bool {
+        let number = triple
+            .iter()
+            .fold(0_u32, |number, &byte| number << 8 | u32::from(byte));
+        let slot = number.wrapping_mul(0x9e37_79b1) >> 20;
+        let (word, bit) = (&mut self.0[slot as usize / 64], 1 << (slot % 64));
+        let seen = *word & bit != 0;
+        *word |= bit;
+        seen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
+    use super::{super::compress::deflate_within, *};
+
+    fn zlib_length(text: &[u8]) -> usize {
+        deflate_within(text, text.len() + 64, <[u8]>::len).unwrap()
+    }
+
+    fn json_like() -> impl Strategy<Value = Vec<u8>> {
+        let word = || {
+            prop_oneof![
+                select(vec![
+                    "_id",
+                    "_fresh",
+                    "_permanent",
+                    "user_id",
+                    "username",
+                    "csrf_token",
+                    "visits",
+                    "_flashes",
+                    "id"
+                ])
+                .prop_map(str::to_owned),
+                "[a-z]{1,12}",
+                "[0-9a-f]{0,40}",
+                "[A-Za-z0-9_-]{0,24}",
+                "[ -~]{0,12}",
+                "\\PC{0,6}",
+                "(ab|a|abc){0,16}",
+            ]
+        };
+        let value = prop_oneof![
+            word().prop_map(|word| format!("\"{word}\"")),
+            any::<i32>().prop_map(|number| number.to_string()),
+            (0..100_u8).prop_map(|number| number.to_string()),
+            select(vec!["true", "false", "null", "[]", "{}", "1.5"]).prop_map(str::to_owned),
+            vec(0..30_u8, 0..12).prop_map(|numbers| format!("{numbers:?}").replace(' ', "")),
+        ];
+        vec((word(), value), 0..6).prop_map(|entries| {
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|(key, value)| format!("\"{key}\":{value}"))
+                .collect();
+            format!("{{{}}}", entries.join(",")).into_bytes()
+        })
+    }
+
+    fn arbitrary() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            vec(any::<u8>(), 0..=MAX_LENGTH),
+            vec(select(b"ab".to_vec()), 0..=MAX_LENGTH),
+            vec(select(b"abcdefgh\xf0\xf1".to_vec()), 0..=MAX_LENGTH),
+            (vec(any::<u8>(), 1..8), 0..64_usize).prop_map(|(part, count)| {
+                let mut text = part.repeat(count);
+                text.truncate(MAX_LENGTH);
+                text
+            }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 100_000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn zlib_is_never_shorter_than_claimed_for_sessions(text in json_like()) {
+            prop_assert!(zlib_length(&text) >= least_stream_length(&text));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn zlib_is_never_shorter_than_claimed_for_anything(text in arbitrary()) {
+            prop_assert!(zlib_length(&text) >= least_stream_length(&text));
+        }
+    }
+
+    #[test]
+    fn usual_sessions_are_decided_without_zlib() {
+        for text in [
+            r#"{"username":"alice","visits":3}"#,
+            r#"{"user_id":42}"#,
+            r#"{"_permanent":true,"user_id":42}"#,
+        ] {
+            assert!(
+                least_stream_length(text.as_bytes()) >= text.len() - 1,
+                "{text}"
+            );
+        }
+        // And what zlib does win is left to it.
+        let text = br#"{"roles":["reader","reader","reader","reader","reader"]}"#;
+        assert!(zlib_length(text) < text.len() - 1);
+        assert!(least_stream_length(text) < text.len() - 1);
+    }
+}

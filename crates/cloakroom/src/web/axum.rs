@@ -1,0 +1,93 @@
+use axum_core::{
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse, IntoResponseParts, Response, ResponseParts},
+};
+use http::{StatusCode, request::Parts};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::tower::Slot;
+use crate::{
+    Error, Session, Typed,
+    cookie::{CookieError, RequestCookies, SetCookie},
+};
+
+/// Opens the request's session, the first time; later extractors of the same request get the same.
+impl<S: Sync> FromRequestParts<S> for Session {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        open(parts)
+    }
+}
+
+/// None on routes without a session layer.
+impl<S: Sync> OptionalFromRequestParts<S> for Session {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
+        Ok(open(parts).ok())
+    }
+}
+
+impl<S: Sync, T: Serialize + DeserializeOwned> FromRequestParts<S> for Typed<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        open(parts).and_then(Self::open)
+    }
+}
+
+fn open(parts: &Parts) -> Result<Session, Error> {
+    parts
+        .extensions
+        .get::<Slot>()
+        .map(|slot| slot.open(&parts.headers))
+        .ok_or(Error::MissingLayer)
+}
+
+/// The cookies that the browser sent, session or not. Never fails: a header that is no cookie holds
+/// none.
+impl<S: Sync> FromRequestParts<S> for RequestCookies {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::parse(&parts.headers))
+    }
+}
+
+/// Return it with a response, as in `(cookie.set("John")?, Redirect::to("/"))`.
+impl IntoResponseParts for SetCookie {
+    type Error = CookieError;
+
+    fn into_response_parts(
+        self,
+        mut response: ResponseParts,
+    ) -> Result<ResponseParts, CookieError> {
+        self.insert_into(response.headers_mut())?;
+        Ok(response)
+    }
+}
+
+/// 500 with a generic body; in debug builds the body says what to do. The log has it in any case.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        internal_error(&self)
+    }
+}
+
+/// As [`Error`]: a cookie that no browser would keep is the application's doing.
+impl IntoResponse for CookieError {
+    fn into_response(self) -> Response {
+        internal_error(&self)
+    }
+}
+
+fn internal_error(error: &dyn std::error::Error) -> Response {
+    tracing::error!(%error, "request failed");
+    let body = if cfg!(debug_assertions) {
+        error.to_string()
+    } else {
+        "Internal Server Error".to_owned()
+    };
+    (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
+}

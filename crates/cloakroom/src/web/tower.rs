@@ -1,0 +1,200 @@
+use std::{
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
+};
+
+use http::{HeaderMap, Request, Response, header::COOKIE};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{ConfigError, Session, SessionConfig, SessionManager, secret::KeyRing};
+
+/// Gives the routes below it a session: a `tower` layer, for axum, tonic, hyper and whatever else
+/// takes one.
+///
+/// A request whose handler does not ask for its session costs next to nothing: no cookie is read, no
+/// signature verified, no header added. (Under [`Refresh::EachRequest`](crate::Refresh::EachRequest),
+/// Flask's habit, permanent sessions are renewed all the same.)
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use cloakroom::{Error, SecretKey, Session, SessionLayer};
+///
+/// async fn index(session: Session) -> Result<String, Error> {
+///     Ok(match session.get::<String>("username")? {
+///         Some(name) => format!("Logged in as {name}"),
+///         None => "You are not logged in".into(),
+///     })
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sessions = SessionLayer::signed(SecretKey::from_env("SECRET_KEY")?);
+/// let app: Router = Router::new().route("/", get(index)).layer(sessions);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct SessionLayer {
+    manager: SessionManager,
+}
+
+impl SessionLayer {
+    /// Sessions in a signed cookie, Flask's own, with [`SessionConfig::default`].
+    pub fn signed(keys: impl Into<KeyRing>) -> Self {
+        // The default settings have no domain, a legal name and a plain separator: nothing to refuse.
+        #[allow(clippy::expect_used)]
+        Self::signed_with(keys, SessionConfig::default())
+            .expect("the default settings are consistent")
+    }
+
+    /// Sessions in a signed cookie with other settings, such as [`SessionConfig::flask`].
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the cookie's attributes contradict each other or no browser would keep it.
+    pub fn signed_with(
+        keys: impl Into<KeyRing>,
+        config: SessionConfig,
+    ) -> Result<Self, ConfigError> {
+        SessionManager::signed(keys, config).map(Self::new)
+    }
+
+    /// The layer of a manager, which tests and tools can go on using beside it.
+    pub fn new(manager: SessionManager) -> Self {
+        Self { manager }
+    }
+
+    /// What opens and closes the sessions.
+    pub fn manager(&self) -> &SessionManager {
+        &self.manager
+    }
+}
+
+impl<S> Layer<S> for SessionLayer {
+    type Service = SessionService<S>;
+
+    fn layer(&self, inner: S) -> SessionService<S> {
+        SessionService {
+            inner,
+            manager: self.manager.clone(),
+        }
+    }
+}
+
+/// The service that [`SessionLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct SessionService<S> {
+    inner: S,
+    manager: SessionManager,
+}
+
+impl<S, RequestBody, ResponseBody> Service<Request<RequestBody>> for SessionService<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
+    ResponseBody: Default,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = SessionFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
+        let slot = Slot::new(&self.manager, request.headers());
+        request.extensions_mut().insert(slot.clone());
+        SessionFuture {
+            inner: self.inner.call(request),
+            slot,
+        }
+    }
+}
+
+pin_project! {
+    /// The response of [`SessionService`], with what became of the session in its headers.
+    #[derive(Debug)]
+    pub struct SessionFuture<F> {
+        #[pin]
+        inner: F,
+        slot: Slot,
+    }
+}
+
+impl<F, ResponseBody, E> Future for SessionFuture<F>
+where
+    F: Future<Output = Result<Response<ResponseBody>, E>>,
+    ResponseBody: Default,
+{
+    type Output = Result<Response<ResponseBody>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(context))?;
+        if let Err(error) = this.slot.close(response.headers_mut()) {
+            // The handler's answer would claim that something is stored which is not.
+            tracing::error!(%error, "session not saved");
+            response = Response::default();
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// A request's session that nobody has opened yet. It travels in the request's extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot(Arc<SlotInner>);
+
+#[derive(Debug)]
+struct SlotInner {
+    manager: SessionManager,
+    session: OnceLock<Session>,
+    /// The request's cookies, kept only where an untouched session may have to be refreshed.
+    cookies: Option<HeaderMap>,
+}
+
+impl Slot {
+    fn new(manager: &SessionManager, headers: &HeaderMap) -> Self {
+        let cookies = manager.refreshes_untouched().then(|| {
+            headers
+                .get_all(COOKIE)
+                .iter()
+                .map(|value| (COOKIE, value.clone()))
+                .collect()
+        });
+        Self(Arc::new(SlotInner {
+            manager: manager.clone(),
+            session: OnceLock::new(),
+            cookies,
+        }))
+    }
+
+    /// The session, opened from these headers the first time.
+    pub(crate) fn open(&self, headers: &HeaderMap) -> Session {
+        self.0
+            .session
+            .get_or_init(|| self.0.manager.open(headers))
+            .clone()
+    }
+
+    fn close(&self, headers: &mut HeaderMap) -> Result<(), crate::Error> {
+        let SlotInner {
+            manager,
+            session,
+            cookies,
+        } = &*self.0;
+        match (session.get(), cookies) {
+            (Some(session), _) => manager.close(session, headers),
+            (None, Some(cookies)) if !cookies.is_empty() => {
+                let session = manager.open(cookies);
+                if session.permanent() {
+                    manager.close(&session, headers)
+                } else {
+                    Ok(())
+                }
+            }
+            (None, _) => Ok(()),
+        }
+    }
+}
