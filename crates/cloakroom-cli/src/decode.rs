@@ -10,10 +10,10 @@ use crate::input;
 use crate::output::{Answer, Failure, Span};
 
 /// What a browser keeps of a cookie, name and value together (RFC 6265bis, section 5.7).
-const BROWSER_LIMIT: usize = 4096;
+pub(crate) const BROWSER_LIMIT: usize = 4096;
 
 /// Flask's name for the session cookie, which counts towards the limit.
-const USUAL_NAME: &str = "session";
+pub(crate) const USUAL_NAME: &str = "session";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -46,9 +46,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
         session.clone(),
         format!("signed     {}", time_and_age(parts.signed_at, age)),
         format!(
-            "size       {} bytes; {} of the {BROWSER_LIMIT} that browsers keep, with `{USUAL_NAME}=`",
+            "size       {} bytes; {} of the {BROWSER_LIMIT} that browsers keep, with the name `{USUAL_NAME}`",
             cookie.len(),
-            cookie.len() + USUAL_NAME.len() + 1,
+            cookie.len() + USUAL_NAME.len(),
         ),
         if compressed {
             format!(
@@ -56,7 +56,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
                 json_text.len()
             )
         } else {
-            format!("payload    {} bytes of JSON, not compressed", json_text.len())
+            format!(
+                "payload    {} bytes of JSON, not compressed",
+                json_text.len()
+            )
         },
         format!(
             "signature  {} characters{}; not checked, that takes the key",
@@ -69,7 +72,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
     for (key, entry) in value.as_dict().into_iter().flatten() {
         let name = text_of(&format, key)?;
         let size = name.len() + 1 + text_of(&format, entry)?.len();
-        lines.push(format!("entry      {name}: {}, {size} bytes", described(entry)));
+        lines.push(format!(
+            "entry      {name}: {}, {size} bytes",
+            described(entry)
+        ));
         let name = key.as_str().map_or(name.clone(), ToOwned::to_owned);
         entries.insert(name, json!({ "type": described(entry), "bytes": size }));
     }
@@ -90,14 +96,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
 }
 
 /// The three parts of a signed and dated token.
-pub(crate) struct Parts<'a> {
+struct Parts<'a> {
     payload: &'a str,
-    pub(crate) signed_at: u64,
+    signed_at: u64,
     signature: &'a str,
 }
 
 impl<'a> Parts<'a> {
-    pub(crate) fn of(cookie: &'a str) -> Result<Self, Failure> {
+    fn of(cookie: &'a str) -> Result<Self, Failure> {
         let malformed = |what: &str| Failure::Refused {
             code: "malformed",
             reason: format!("{what}; a session cookie is payload.time.signature"),
@@ -123,12 +129,20 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// When a cookie says it was signed, if it says so.
+pub(crate) fn signed_at(cookie: &str) -> Option<u64> {
+    Parts::of(cookie).ok().map(|parts| parts.signed_at)
+}
+
 /// The moment of signing and how long ago it was.
 pub(crate) fn time_and_age(signed_at: u64, age: i128) -> String {
     let date = i64::try_from(signed_at)
         .ok()
         .and_then(|seconds| DateTime::from_unix(seconds).ok())
-        .map_or_else(|| "after the year 9999".to_owned(), |date| date.to_string());
+        .map_or_else(
+            || "after the year 9999".to_owned(),
+            |date| date.to_string().replace("+00:00", "Z"),
+        );
     let span = Span(u64::try_from(age.unsigned_abs()).unwrap_or(u64::MAX));
     let when = if age < 0 {
         format!("{span} in the future")

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use cloakroom::token::signed::Digest;
 use cloakroom::{SecretKey, SecretKeyError};
 use zeroize::Zeroizing;
 
@@ -16,7 +17,7 @@ const USUAL_VARIABLE: &str = "SECRET_KEY";
 
 #[derive(Args)]
 pub(crate) struct KeyArguments {
-    /// The environment variable with the secret key [default: SECRET_KEY where it is set, else a prompt]
+    /// The environment variable with the secret key [default: `SECRET_KEY` where it is set, else a prompt]
     #[arg(long, value_name = "NAME", conflicts_with = "secret_file")]
     secret_env: Option<String>,
 
@@ -44,6 +45,17 @@ pub(crate) enum Hash {
     Sha256,
     Sha384,
     Sha512,
+}
+
+impl From<Hash> for Digest {
+    fn from(hash: Hash) -> Self {
+        match hash {
+            Hash::Sha1 => Self::Sha1,
+            Hash::Sha256 => Self::Sha256,
+            Hash::Sha384 => Self::Sha384,
+            Hash::Sha512 => Self::Sha512,
+        }
+    }
 }
 
 /// A key and where it came from, to be able to say which one matched.
@@ -91,7 +103,9 @@ fn from_file(path: &Path) -> Result<NamedKey, Failure> {
         })
         .map_err(|error| Failure::Misuse(format!("{place} can't be read: {error}")))?;
     if bytes.len() > SecretKey::MAX_FILE_LENGTH {
-        return Err(Failure::Misuse(format!("{place} is too long for a secret key")));
+        return Err(Failure::Misuse(format!(
+            "{place} is too long for a secret key"
+        )));
     }
     // As `SecretKey::from_file` does: the line end that editors and `echo` leave does not count.
     let key = match bytes.strip_suffix(b"\n") {

@@ -31,7 +31,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a secret key: 32 random bytes in hexadecimal, as Python's secrets.token_hex() does
+    /// Make a secret key: 32 random bytes in hexadecimal, as Python's `secrets.token_hex()` does
     Keygen,
     /// Decode, verify or sign a session cookie
     #[command(subcommand)]
@@ -61,6 +61,6 @@ fn run(command: Command) -> Result<Answer, Failure> {
         Command::Keygen => keygen::run(),
         Command::Cookie(CookieCommand::Decode(arguments)) => decode::run(arguments),
         Command::Cookie(CookieCommand::Verify(arguments)) => verify::run(arguments),
-        Command::Cookie(CookieCommand::Sign(arguments)) => sign::run(arguments),
+        Command::Cookie(CookieCommand::Sign(arguments)) => sign::run(&arguments),
     }
 }
