@@ -14,26 +14,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 /// The key that the vectors are made with; known to everyone, so the command warns about it.
-pub const KEY: &str = "secret-key";
+pub(crate) const KEY: &str = "secret-key";
 
 /// What a run of the command ended with.
-pub struct Outcome {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Outcome {
     /// The answer without its line end, when the exit code is 0.
     #[track_caller]
-    pub fn good(&self) -> &str {
+    pub(crate) fn good(&self) -> &str {
         assert_eq!(self.code, 0, "stderr: {}", self.stderr);
         self.stdout.strip_suffix('\n').unwrap()
     }
 
     /// The reason code of a refusal, which is exit code 1 and nothing on standard output.
     #[track_caller]
-    pub fn refused(&self) -> &str {
+    pub(crate) fn refused(&self) -> &str {
         assert_eq!(
             self.code, 1,
             "stdout: {}, stderr: {}",
@@ -46,13 +46,13 @@ impl Outcome {
 
     /// Standard output as JSON.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap()
     }
 }
 
 /// Runs `cloakroom` with this environment and nothing else, and this on standard input.
-pub fn cloakroom(arguments: &[&str], environment: &[(&str, &str)], input: &[u8]) -> Outcome {
+pub(crate) fn cloakroom(arguments: &[&str], environment: &[(&str, &str)], input: &[u8]) -> Outcome {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cloakroom"))
         .args(arguments)
         .env_clear()
@@ -73,10 +73,10 @@ pub fn cloakroom(arguments: &[&str], environment: &[(&str, &str)], input: &[u8])
 }
 
 /// A file that goes when it is dropped.
-pub struct TemporaryFile(PathBuf);
+pub(crate) struct TemporaryFile(PathBuf);
 
 impl TemporaryFile {
-    pub fn with(content: &[u8]) -> Self {
+    pub(crate) fn with(content: &[u8]) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("cloakroom-cli-{}-{number}", std::process::id());
@@ -85,7 +85,7 @@ impl TemporaryFile {
         Self(path)
     }
 
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         self.0.to_str().unwrap().to_owned()
     }
 }
@@ -97,7 +97,7 @@ impl Drop for TemporaryFile {
 }
 
 /// A section of a file of vectors.
-pub fn vectors(file: &str, section: &str) -> Vec<Value> {
+pub(crate) fn vectors(file: &str, section: &str) -> Vec<Value> {
     let path = format!(
         "{}/../cloakroom/tests/vectors/{file}.json",
         env!("CARGO_MANIFEST_DIR")
