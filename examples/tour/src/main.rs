@@ -1,3 +1,30 @@
-//! tour.
+//! Starts the tour: `cargo run --release`, then open the printed address.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use tour::{Settings, StartError};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Settings::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("tour: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(settings: Settings) -> Result<(), StartError> {
+    let keys = tour::keys(&settings.data)?;
+    let app = tour::app(keys.ring, tour::todos(&settings.data).await?)?;
+    let listener = tour::listen(settings.port).await?;
+
+    println!("Listening on http://{}", listener.local_addr()?);
+    println!("{}", keys.origin);
+    axum::serve(listener, app)
+        .with_graceful_shutdown(tour::stopped())
+        .await?;
+    Ok(())
+}

@@ -77,8 +77,8 @@ impl Globals {
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect()
         };
-        let request = TemplateValue::from_iter([("cookies", TemplateValue::from_iter(cookies))]);
-        TemplateValue::from_iter([
+        let request = TemplateValue::from_pairs([("cookies", TemplateValue::from_pairs(cookies))]);
+        TemplateValue::from_pairs([
             (
                 "session",
                 TemplateValue::from_object(SessionObject(self.session)),
@@ -189,7 +189,7 @@ fn template_value(value: Value) -> TemplateValue {
 }
 
 fn template_dict(dict: Dict) -> TemplateValue {
-    TemplateValue::from_iter(
+    TemplateValue::from_pairs(
         dict.into_iter()
             .map(|(key, value)| (template_value(key), template_value(value))),
     )

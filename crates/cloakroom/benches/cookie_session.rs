@@ -1,0 +1,135 @@
+//! Opening and saving a cookie session, next to the floor: the same HMAC from a state keyed before,
+//! the same base64, the same JSON bytes, and nothing else.
+//!
+//! `open` verifies the cookie, indexes the session and reads one value. `save` changes one value,
+//! writes the session, signs it and makes the header. `cargo xtask bench` sets real itsdangerous
+//! beside it.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::hint::black_box;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use cloakroom::{
+    Clock, Key, SecretKey, SessionConfig, SessionManager,
+    token::payload::{self, Compression},
+};
+use criterion::{Criterion, criterion_group, criterion_main};
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, HeaderValue, header};
+use sha1::Sha1;
+
+const NOW: u64 = 1_700_000_000;
+const VISITS: Key<u64> = Key::new("visits");
+const SECRET: &str = "a secret key for the benches only";
+
+struct Case {
+    name: &'static str,
+    manager: SessionManager,
+    headers: HeaderMap,
+    token: Vec<u8>,
+    json: Vec<u8>,
+}
+
+/// A session of a visitor with a cart that brings the JSON to about `size` bytes.
+fn case(name: &'static str, size: usize, compression: Compression) -> Case {
+    let config = SessionConfig::flask().clock(Clock::manual(NOW)).compression(compression);
+    let manager = SessionManager::signed(SecretKey::new(SECRET).unwrap(), config).unwrap();
+    let session = manager.new_session();
+    session.insert("username", "alice").unwrap();
+    session.insert(VISITS, 3).unwrap();
+    let mut item = 0_u64;
+    while session.to_tagged_json().len() + 60 < size {
+        // Unlike each other, as ids and names are: text that repeats itself would compress to nothing.
+        let id = item.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        session.insert(format!("item_{item:03}"), (id, format!("{:016x}", id.rotate_left(29)))).unwrap();
+        item += 1;
+    }
+    let json = session.to_tagged_json().into_bytes();
+    let token = manager.cookie_value(&session).into_bytes();
+    let mut cookie = b"session=".to_vec();
+    cookie.extend_from_slice(&token);
+    let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_bytes(&cookie).unwrap())]);
+    Case { name, manager, headers, token, json }
+}
+
+/// The HMAC that the cookie is signed with, its key absorbed.
+fn keyed() -> Hmac<Sha1> {
+    let mut derivation = Hmac::<Sha1>::new_from_slice(SECRET.as_bytes()).unwrap();
+    derivation.update(b"cookie-session");
+    Hmac::new_from_slice(&derivation.finalize().into_bytes()).unwrap()
+}
+
+fn floor_open(key: &Hmac<Sha1>, token: &[u8], compressed: bool) -> Vec<u8> {
+    let signature_at = token.len() - 28;
+    let mut signature = [0; 20];
+    URL_SAFE_NO_PAD.decode_slice(&token[signature_at + 1..], &mut signature).unwrap();
+    let mut mac = key.clone();
+    mac.update(&token[..signature_at]);
+    mac.verify_slice(&signature).unwrap();
+    let payload = &token[..signature_at - 7];
+    match compressed {
+        false => URL_SAFE_NO_PAD.decode(payload).unwrap(),
+        true => payload::decode(payload, cloakroom::token::Leniency::Strict, 1 << 20).unwrap(),
+    }
+}
+
+fn floor_save(key: &Hmac<Sha1>, json: &[u8], compressed: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len() * 4 / 3 + 64);
+    match compressed {
+        true => payload::encode_into(&mut out, json, Compression::Auto),
+        false => {
+            out.resize(json.len().div_ceil(3) * 4, 0);
+            let length = URL_SAFE_NO_PAD.encode_slice(json, &mut out).unwrap();
+            out.truncate(length);
+        }
+    }
+    out.extend_from_slice(b".ZVPxAA");
+    let mut mac = key.clone();
+    mac.update(&out);
+    out.push(b'.');
+    let mut signature = [0; 27];
+    URL_SAFE_NO_PAD.encode_slice(mac.finalize().into_bytes(), &mut signature).unwrap();
+    out.extend_from_slice(&signature);
+    out
+}
+
+fn benches(criterion: &mut Criterion) {
+    let key = keyed();
+    let cases = [
+        case("small", 0, Compression::Auto),
+        case("1 KB", 1024, Compression::Never),
+        case("3.5 KB", 2600, Compression::Never),
+        case("1 KB compressed", 1024, Compression::Auto),
+        case("3.5 KB compressed", 3584, Compression::Auto),
+    ];
+    for Case { name, manager, headers, token, json } in &cases {
+        let compressed = token[0] == b'.';
+        let mut group = criterion.benchmark_group(format!("{name} ({} bytes of JSON)", json.len()));
+        group.bench_function("open floor", |bencher| {
+            bencher.iter(|| floor_open(&key, black_box(token), compressed));
+        });
+        group.bench_function("open", |bencher| {
+            bencher.iter(|| manager.open(black_box(headers)).get(VISITS).unwrap());
+        });
+        group.bench_function("save floor", |bencher| {
+            bencher.iter(|| floor_save(&key, black_box(json), compressed));
+        });
+        group.bench_function("save", |bencher| {
+            bencher.iter_batched(
+                || manager.open(headers),
+                |session| {
+                    session.insert(VISITS, black_box(4)).unwrap();
+                    let mut response = HeaderMap::new();
+                    manager.close(&session, &mut response).unwrap();
+                    (session, response)
+                },
+                criterion::BatchSize::SmallInput,
+            );
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(cookie_session, benches);
+criterion_main!(cookie_session);

@@ -1,0 +1,14 @@
+@app.post("/cookies/set")
+def set_cookie():
+    name = request.form.get("name", "username")
+    value = request.form.get("value", "John")
+    response = redirect("/cookies")
+    response.set_cookie(name, value, max_age=3600)
+    return response
+
+
+@app.post("/cookies/delete")
+def delete_cookie():
+    response = redirect("/cookies")
+    response.delete_cookie(request.form.get("name", "username"))
+    return response

@@ -1,0 +1,11 @@
+app = Flask(__name__)
+app.secret_key = os.environ["SECRET_KEY"]
+app.config.update(
+    SESSION_COOKIE_SAMESITE="Lax",
+    PERMANENT_SESSION_LIFETIME=timedelta(days=7),
+)
+
+
+@app.get("/")
+def index():
+    return render_template("index.html")

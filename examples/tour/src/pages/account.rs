@@ -1,0 +1,38 @@
+//! Who is logged in, and logging out.
+
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use cloakroom::Session;
+use minijinja::context;
+
+use super::Stop;
+use crate::Tour;
+use crate::view::{Page, View};
+
+pub(super) static STOP: Stop = Stop {
+    path: "/account",
+    label: "Account",
+    title: "Account",
+    teaches: Some("a page that only reads, and logging out"),
+    file: "pages/account.rs",
+    rust: include_str!("account.rs"),
+    flask: include_str!("../../flask/account.py"),
+};
+
+pub(super) fn routes() -> Router<Tour> {
+    Router::new()
+        .route("/account", get(show))
+        .route("/logout", post(log_out))
+}
+
+// shown: begin
+async fn show(view: View) -> Page {
+    view.render("account.html", context! {}) // reads session.username
+}
+
+async fn log_out(session: Session) -> Redirect {
+    session.remove("username");
+    Redirect::to("/account")
+}
+// shown: end

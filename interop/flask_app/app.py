@@ -1,0 +1,265 @@
+"""The Flask twin of the tour: the same pages, the same session keys, the same cookie.
+
+Give both the same SECRET_KEY and one browser can walk from one to the other without noticing.
+
+    SECRET_KEY=... PORT=5001 python app.py
+"""
+
+import os
+import sqlite3
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from flask import (
+    Flask,
+    abort,
+    flash,
+    g,
+    get_flashed_messages,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask.json.tag import TaggedJSONSerializer
+
+app = Flask(__name__)
+app.config.update(
+    SECRET_KEY=os.environ["SECRET_KEY"],
+    SECRET_KEY_FALLBACKS=[key for key in os.environ.get("SECRET_KEY_FALLBACKS", "").split(",") if key],
+    SESSION_COOKIE_SAMESITE="Lax",
+    PERMANENT_SESSION_LIFETIME=timedelta(days=7),
+    DATABASE=os.environ.get("DATABASE", "todo.sqlite"),
+)
+
+
+@app.before_request
+def refuse_posts_from_other_sites():
+    """A browser says where a form came from; a form of another site is turned away."""
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        if site not in ("same-origin", "none"):
+            abort(403)
+    elif urlsplit(request.headers.get("Origin", "")).netloc != request.host:
+        abort(403)
+
+
+@app.get("/")
+def index():
+    return render_template("index.html")
+
+
+# --- visit counter ---
+
+
+@app.get("/counter")
+def counter():
+    session["visits"] = session.get("visits", 0) + 1
+    return render_template("counter.html", visits=session["visits"])
+
+
+@app.post("/counter/reset")
+def counter_reset():
+    session.pop("visits", None)
+    return redirect(url_for("counter"))
+
+
+# --- first name ---
+
+
+@app.get("/name")
+def name():
+    return render_template("name.html")
+
+
+@app.post("/name")
+def name_save():
+    session["firstName"] = request.form["first_name"]
+    return redirect(url_for("name"))
+
+
+@app.post("/name/clear")
+def name_clear():
+    session.clear()
+    return redirect(url_for("name"))
+
+
+# --- login, logout, remember me ---
+
+
+@app.get("/login")
+def login():
+    return render_template("login.html")
+
+
+@app.post("/login")
+def login_save():
+    username = request.form.get("username", "").strip()
+    if not username:
+        flash("Please enter a name", "error")
+        return redirect(url_for("login"))
+    logins = session.get("logins", 0)
+    session["username"] = username
+    session["logins"] = logins + 1
+    session.permanent = "remember" in request.form
+    flash(f"Welcome back, {username}" if logins else f"Welcome, {username}", "success")
+    return redirect(url_for("account"))
+
+
+@app.get("/account")
+def account():
+    return render_template("account.html")
+
+
+@app.post("/logout")
+def logout():
+    session.pop("username", None)
+    return redirect(url_for("account"))
+
+
+@app.get("/remember")
+def remember():
+    return render_template("remember.html", lifetime=app.permanent_session_lifetime)
+
+
+@app.post("/remember")
+def remember_save():
+    session.permanent = request.form.get("remember") == "yes"
+    return redirect(url_for("remember"))
+
+
+# --- flash messages ---
+
+
+@app.get("/flash")
+def flash_page():
+    return render_template("flash.html")
+
+
+@app.post("/flash")
+def flash_send():
+    title = request.form.get("title", "").strip()
+    if title:
+        flash(title, request.form.get("category") or "message")
+    else:
+        flash("Title is required!", "error")
+    return redirect(url_for("flash_page"))
+
+
+@app.get("/flash/messages")
+def flash_messages():
+    return jsonify(get_flashed_messages(with_categories=True))
+
+
+# --- plain cookies ---
+
+
+@app.get("/cookies")
+def cookies():
+    return render_template("cookies.html")
+
+
+@app.post("/cookies/set")
+def cookies_set():
+    response = make_response(redirect(url_for("cookies")))
+    response.set_cookie(
+        request.form.get("name") or "username",
+        request.form.get("value", "John"),
+        max_age=timedelta(hours=1),
+        samesite="Lax",
+    )
+    return response
+
+
+@app.post("/cookies/delete")
+def cookies_delete():
+    response = make_response(redirect(url_for("cookies")))
+    response.delete_cookie(request.form.get("name") or "username", samesite="Lax")
+    return response
+
+
+# --- to-do list, for who is logged in ---
+
+
+def database():
+    """One connection for each request; the table is made when it is missing."""
+    if "database" not in g:
+        g.database = sqlite3.connect(app.config["DATABASE"])
+        g.database.row_factory = sqlite3.Row
+        g.database.execute(
+            "CREATE TABLE IF NOT EXISTS todo"
+            " (id INTEGER PRIMARY KEY, username TEXT NOT NULL, title TEXT NOT NULL, done INTEGER NOT NULL DEFAULT 0)"
+        )
+    return g.database
+
+
+@app.teardown_appcontext
+def close_database(_error):
+    if connection := g.pop("database", None):
+        connection.close()
+
+
+def whose_list():
+    """The name of who is logged in; everybody else goes to the login form."""
+    if "username" not in session:
+        flash("Please log in to see your list", "error")
+        abort(redirect(url_for("login")))
+    return session["username"]
+
+
+@app.get("/todo")
+def todo():
+    rows = database().execute("SELECT id, title, done FROM todo WHERE username = ? ORDER BY id", [whose_list()])
+    return render_template("todo.html", todos=rows.fetchall())
+
+
+@app.post("/todo")
+def todo_add():
+    username, title = whose_list(), request.form.get("title", "").strip()
+    if title:
+        with database() as connection:
+            connection.execute("INSERT INTO todo (username, title) VALUES (?, ?)", [username, title])
+    else:
+        flash("Title is required!", "error")
+    return redirect(url_for("todo"))
+
+
+@app.post("/todo/<int:id>/toggle")
+def todo_toggle(id):
+    with database() as connection:
+        connection.execute("UPDATE todo SET done = NOT done WHERE id = ? AND username = ?", [id, whose_list()])
+    return redirect(url_for("todo"))
+
+
+@app.post("/todo/<int:id>/delete")
+def todo_delete(id):
+    with database() as connection:
+        connection.execute("DELETE FROM todo WHERE id = ? AND username = ?", [id, whose_list()])
+    return redirect(url_for("todo"))
+
+
+# --- for the tests: the session as text ---
+
+tagged = TaggedJSONSerializer()
+
+
+@app.get("/session.json")
+def session_show():
+    return jsonify(session=tagged.dumps(dict(session)), permanent=session.permanent)
+
+
+@app.post("/session.json")
+def session_replace():
+    content = tagged.loads(request.get_data(as_text=True))
+    session.clear()
+    session.update(content)
+    return session_show()
+
+
+if __name__ == "__main__":
+    app.run(host="127.0.0.1", port=int(os.environ.get("PORT", "5001")), threaded=True)
