@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::shell::{self, Failure, cargo, program};
 use crate::{python, repository};
 
-/// What was done to a session of what size: `("open", "small")`.
+/// A session of what size, and what was done with it: `("1 KB compressed", "open")`.
 type Case = (String, String);
 
 /// Nanoseconds by contestant (`cloakroom`, `floor`, `itsdangerous`).
@@ -59,17 +59,13 @@ fn measured_here(folder: &Path, started: SystemTime) -> Result<Vec<(Case, String
         }
         let name = read_json(&estimates.with_file_name("benchmark.json"))?;
         let estimate = read_json(&estimates)?;
-        if let (Some(operation), Some(contestant), Some(size), Some(nanoseconds)) = (
+        if let (Some(group), Some(function), Some(nanoseconds)) = (
             name["group_id"].as_str(),
             name["function_id"].as_str(),
-            name["value_str"].as_str(),
             estimate["median"]["point_estimate"].as_f64(),
         ) {
-            found.push((
-                (operation.to_owned(), size.to_owned()),
-                contestant.to_owned(),
-                nanoseconds,
-            ));
+            let (case, contestant) = named(group, function);
+            found.push((case, contestant.to_owned(), nanoseconds));
         }
     }
     if found.is_empty() {
@@ -79,6 +75,16 @@ fn measured_here(folder: &Path, started: SystemTime) -> Result<Vec<(Case, String
         )));
     }
     Ok(found)
+}
+
+/// The bench says `small (33 bytes of JSON)` and `open floor`.
+fn named(group: &str, function: &str) -> (Case, &'static str) {
+    let size = group.split(" (").next().unwrap_or(group);
+    let (operation, contestant) = match function.strip_suffix(" floor") {
+        Some(operation) => (operation, "floor"),
+        None => (function, "cloakroom"),
+    };
+    ((size.to_owned(), operation.to_owned()), contestant)
 }
 
 /// Reads the script's object: for each size the nanoseconds of each operation, `{"small": {"open_ns": 22000, …}, …}`.
@@ -91,10 +97,16 @@ fn measured_in_python(printed: &str) -> Result<Vec<(Case, String, f64)>, Failure
         })?;
     let mut found = Vec::new();
     for (size, measurements) in sizes {
+        // Flask compresses whatever gets shorter by it.
+        let size = match size.as_str() {
+            "1k" => "1 KB compressed".to_owned(),
+            "3.5k" => "3.5 KB compressed".to_owned(),
+            _ => size,
+        };
         for (name, nanoseconds) in measurements {
             // The rest are sizes.
             if let Some(operation) = name.strip_suffix("_ns") {
-                let case = (operation.to_owned(), size.clone());
+                let case = (size.clone(), operation.to_owned());
                 found.push((case, "itsdangerous".to_owned(), nanoseconds));
             }
         }
@@ -105,14 +117,14 @@ fn measured_in_python(printed: &str) -> Result<Vec<(Case, String, f64)>, Failure
 /// One line a case; a contestant that did not take part is a dash.
 fn table(cases: &BTreeMap<Case, Times>) -> String {
     let mut lines = vec![format!(
-        "{:<12} {:<10} {:>12} {:>12} {:>14} {:>10} {:>20}",
-        "operation", "size", "cloakroom", "floor", "itsdangerous", "to floor", "than itsdangerous"
+        "{:<18} {:<6} {:>11} {:>11} {:>13} {:>9} {:>18}",
+        "session", "", "cloakroom", "floor", "itsdangerous", "to floor", "to itsdangerous"
     )];
-    for ((operation, size), times) in cases {
+    for ((size, operation), times) in cases {
         let time = |contestant: &str| times.get(contestant).copied();
         let ratio = |over: Option<f64>, under: Option<f64>| Some(over? / under?);
         lines.push(format!(
-            "{operation:<12} {size:<10} {:>12} {:>12} {:>14} {:>10} {:>20}",
+            "{size:<18} {operation:<6} {:>11} {:>11} {:>13} {:>9} {:>18}",
             shown(time("cloakroom"), microseconds),
             shown(time("floor"), microseconds),
             shown(time("itsdangerous"), microseconds),
@@ -169,7 +181,7 @@ mod tests {
 
     #[test]
     fn the_table_shows_both_ratios_and_a_dash_for_who_is_absent() {
-        let case = |operation: &str, size: &str| (operation.to_owned(), size.to_owned());
+        let case = |size: &str, operation: &str| (size.to_owned(), operation.to_owned());
         let times = |pairs: &[(&str, f64)]| {
             pairs
                 .iter()
@@ -178,25 +190,25 @@ mod tests {
         };
         let cases = BTreeMap::from([
             (
-                case("open", "small"),
+                case("small", "open"),
                 times(&[
                     ("cloakroom", 900.0),
                     ("floor", 600.0),
                     ("itsdangerous", 22_500.0),
                 ]),
             ),
-            (case("save", "small"), times(&[("cloakroom", 1000.0)])),
+            (case("small", "save"), times(&[("cloakroom", 1000.0)])),
         ]);
         let table = table(&cases);
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines.len(), 3);
         assert_eq!(
             lines[1].split_whitespace().collect::<Vec<_>>().join(" "),
-            "open small 0.90 µs 0.60 µs 22.50 µs 1.50× 25.0× faster"
+            "small open 0.90 µs 0.60 µs 22.50 µs 1.50× 25.0× faster"
         );
         assert_eq!(
             lines[2].split_whitespace().collect::<Vec<_>>().join(" "),
-            "save small 1.00 µs – – – –"
+            "small save 1.00 µs – – – –"
         );
     }
 
@@ -205,8 +217,21 @@ mod tests {
         let printed = r#"{"small": {"open_ns": 22000, "save_ns": 26000, "cookie_bytes": 83}}"#;
         let found = measured_in_python(printed).unwrap();
         assert_eq!(found.len(), 2);
-        let open = ("open".to_owned(), "small".to_owned());
+        let open = ("small".to_owned(), "open".to_owned());
         assert_eq!(found[0], (open, "itsdangerous".to_owned(), 22000.0));
         assert!(measured_in_python("Traceback").is_err());
+    }
+
+    #[test]
+    fn the_benchs_names_are_taken_apart() {
+        let case = |size: &str, operation: &str| (size.to_owned(), operation.to_owned());
+        assert_eq!(
+            named("1 KB compressed (1023 bytes of JSON)", "open floor"),
+            (case("1 KB compressed", "open"), "floor")
+        );
+        assert_eq!(
+            named("small (33 bytes of JSON)", "save"),
+            (case("small", "save"), "cloakroom")
+        );
     }
 }
