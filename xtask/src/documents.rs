@@ -33,15 +33,17 @@ pub(crate) fn check() -> Result<(), Failure> {
     }
 }
 
-/// Code spans that look like a test's name: a promise's letter and number, then words.
+/// Code spans that look like a test's name: a promise's letter and number, or Python's `test`, then words.
 fn named_tests(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2).filter(|span| {
-        let number = span.trim_start_matches(['p', 's', 't', 'd']);
-        let words = number.trim_start_matches(|character: char| character.is_ascii_digit());
-        span.len() == number.len() + 1
-            && words.len() < number.len()
-            && words.starts_with('_')
-            && words.len() > 1
+        let Some((first, words)) = span.split_once('_') else {
+            return false;
+        };
+        let promise = first
+            .strip_prefix(['p', 's'])
+            .is_some_and(|number| number.parse::<u8>().is_ok());
+        (promise || first == "test")
+            && !words.is_empty()
             && words
                 .chars()
                 .all(|character| character.is_ascii_alphanumeric() || character == '_')
@@ -108,10 +110,10 @@ mod tests {
     #[test]
     fn tests_are_recognised_by_their_promise() {
         let text =
-            "| T7 | `t7_a_bad_payload` | `p6_`, `session`, `s3`, `t_shirt`, `p1_same_bytes` |";
+            "| `s7_a_bad_payload` | `p6_`, `session`, `s3`, `t_shirt`, `test_p1_same_bytes` |";
         assert_eq!(
             named_tests(text).collect::<Vec<_>>(),
-            ["t7_a_bad_payload", "p1_same_bytes"]
+            ["s7_a_bad_payload", "test_p1_same_bytes"]
         );
     }
 
