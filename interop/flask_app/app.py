@@ -7,6 +7,7 @@ Give both the same SECRET_KEY and one browser can walk from one to the other wit
 
 import os
 import sqlite3
+import string
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from flask import (
     url_for,
 )
 from flask.json.tag import TaggedJSONSerializer
+from itsdangerous import BadData
 
 app = Flask(__name__)
 app.config.update(
@@ -32,6 +34,7 @@ app.config.update(
     SECRET_KEY_FALLBACKS=[key for key in os.environ.get("SECRET_KEY_FALLBACKS", "").split(",") if key],
     SESSION_COOKIE_SAMESITE="Lax",
     PERMANENT_SESSION_LIFETIME=timedelta(days=7),
+    SESSION_REFRESH_EACH_REQUEST=False,  # as in the tour: a page that only reads sends no cookie
     DATABASE=os.environ.get("DATABASE", "todo.sqlite"),
 )
 
@@ -241,6 +244,64 @@ def todo_delete(id):
     with database() as connection:
         connection.execute("DELETE FROM todo WHERE id = ? AND username = ?", [id, whose_list()])
     return redirect(url_for("todo"))
+
+
+# --- change one character of your own cookie ---
+
+LETTERS = string.ascii_letters + string.digits + "-_"
+
+
+@app.get("/tamper")
+def tamper():
+    # Flask opens a cookie that it refuses as an empty session and does not say why; its serializer does.
+    cookie, reason = request.cookies.get("session"), None
+    if cookie:
+        try:
+            serializer = app.session_interface.get_signing_serializer(app)
+            serializer.loads(cookie, max_age=app.permanent_session_lifetime.total_seconds())
+        except BadData as error:
+            reason = type(error).__name__
+    return render_template("tamper.html", cookie=cookie, reason=reason, changed="changed" in request.cookies)
+
+
+@app.post("/tamper")
+def tamper_change():
+    cookie, position = request.cookies.get("session", ""), request.form.get("position", type=int)
+    if position not in range(1, len(cookie) + 1):
+        return redirect(url_for("tamper"))
+    before = cookie[position - 1]
+    after = request.form.get("character") or LETTERS[(LETTERS.find(before) + 1) % len(LETTERS)]
+    response = with_character(cookie, position, after)
+    response.set_cookie("changed", f"{position}-{before}", httponly=True, samesite="Lax")
+    return response
+
+
+@app.post("/tamper/restore")
+def tamper_restore():
+    position, _, before = request.cookies.get("changed", "").partition("-")
+    cookie = request.cookies.get("session", "")
+    if position.isdecimal() and int(position) in range(1, len(cookie) + 1):
+        response = with_character(cookie, int(position), before)
+    else:
+        response = make_response(redirect(url_for("tamper")))
+    response.delete_cookie("changed", httponly=True, samesite="Lax")
+    return response
+
+
+@app.post("/tamper/reset")
+def tamper_reset():
+    session.clear()
+    response = make_response(redirect(url_for("tamper")))
+    response.delete_cookie("changed", httponly=True, samesite="Lax")
+    return response
+
+
+def with_character(cookie, position, character):
+    """Only the browser's copy changes: the cookie is set as it is, past the session."""
+    response = make_response(redirect(url_for("tamper")))
+    changed = cookie[: position - 1] + character + cookie[position:]
+    response.set_cookie("session", changed, httponly=True, samesite="Lax")
+    return response
 
 
 # --- for the tests: the session as text ---

@@ -152,7 +152,7 @@ fn manager(keys: KeyRing, now: u64, max_age: u64) -> Result<SessionManager, Box<
 
 fn insert_all(session: &Session, content: &Value) -> Result<(), Box<dyn Error>> {
     let entries = content.as_dict().ok_or("a session is an object")?;
-    for (key, value) in entries.iter() {
+    for (key, value) in entries {
         session.insert(key.as_str().ok_or("keys of a session are text")?, value)?;
     }
     Ok(())

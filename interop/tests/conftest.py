@@ -34,7 +34,7 @@ def pytest_addoption(parser):
     group = parser.getgroup("interop")
     for name in PROGRAMS:
         group.addoption(f"--{name}", default=os.environ.get(f"INTEROP_{name.upper()}"), help=f"path of {name}")
-    group.addoption("--screenshots", help="folder for pictures of each page of the tour")
+    group.addoption("--screenshots", metavar="FOLDER", help="folder for pictures of each page of the tour")
     group.addoption("--seed", type=int, default=20260101, help="seed of the random sessions")
     group.addoption("--sessions", type=int, default=20_000, help="number of random sessions")
 
@@ -107,11 +107,15 @@ class Site:
 
     def post(self, jar, path, data=None):
         """Sends a form and follows to the page it leads to."""
-        return expect(200, jar.post(self.url + path, data=data, headers={"Origin": self.url}))
+        return expect(200, jar.post(self.url + path, data, headers=self.form_headers()))
 
     def send(self, jar, path, data=None):
         """Sends a form and stays there: the page it leads to is not asked for."""
-        return expect((302, 303), jar.post(self.url + path, data=data, headers={"Origin": self.url}, allow_redirects=False))
+        return expect((302, 303), jar.post(self.url + path, data, headers=self.form_headers(), allow_redirects=False))
+
+    def form_headers(self):
+        """What a browser says of a form of this site, also of one without fields."""
+        return {"Origin": self.url, "Content-Type": "application/x-www-form-urlencoded"}
 
     def session(self, jar):
         """The session as this app reads it: the text of its tagged JSON, and whether it is permanent."""

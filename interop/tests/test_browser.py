@@ -158,7 +158,6 @@ def test_a_remembered_login_survives_the_browser(browser):
     browser.sees("account", "Logged in as alice")
 
     browser.open("/remember")
-    browser.sees("permanent", "permanent")
     browser.click("forget")
     browser.sees("permanent", "not permanent")
     browser.restart()
@@ -243,6 +242,7 @@ def test_each_page_fits_wide_and_narrow_light_and_dark(chromium, chromedriver, s
         try:
             browser = Browser(driver, site.url)
             furnish(browser)
+            browser.open("/")
             links = driver.find_elements(By.CSS_SELECTOR, "nav.pages a")
             paths = sorted({"/", "/login", *(link.get_dom_attribute("href") for link in links)} - {"/tamper"})
             too_wide = []
@@ -252,10 +252,10 @@ def test_each_page_fits_wide_and_narrow_light_and_dark(chromium, chromedriver, s
                     browser.open(path)
                     wide = driver.execute_script("return document.documentElement.scrollWidth")
                     too_wide += [(path, width, scheme, wide)] if wide > width else []
-                    picture(driver, folder, f"{path.strip('/') or 'home'}-{width}-{scheme}")
+                    picture(driver, folder, path.strip("/") or "home", width, scheme)
                 browser.click("tamper-send")
                 browser.sees("tamper-verdict", "Refused")
-                picture(driver, folder, f"tamper-refused-{width}-{scheme}")
+                picture(driver, folder, "tamper-refused", width, scheme)
                 browser.click("restore")
                 browser.sees("tamper-verdict", "Accepted")
             assert not too_wide
@@ -276,21 +276,26 @@ def furnish(browser):
         browser.click("todo-add")
         browser.sees("todos", title)
     browser.click("todo-toggle")
+    browser.until(lambda: browser.element("todo-toggle").get_attribute("aria-pressed") == "true", "the first to be done")
 
 
-def look(driver, width, scheme):
+def look(driver, width, scheme, height=900):
     driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
     )
+    features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
     driver.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        "Emulation.setEmulatedMedia", {"features": [{"name": name, "value": value} for name, value in features.items()]}
     )
 
 
-def picture(driver, folder, name):
+def picture(driver, folder, page, width, scheme):
+    """Keeps a picture of the whole page."""
     if folder is None:
         return
-    shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+    look(driver, width, scheme, driver.execute_script("return document.documentElement.scrollHeight"))
+    shot = driver.execute_cdp_cmd("Page.captureScreenshot", {})
+    look(driver, width, scheme)
     Path(folder).mkdir(parents=True, exist_ok=True)
-    (Path(folder) / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
+    (Path(folder) / f"{page}-{width}-{scheme}.png").write_bytes(base64.b64decode(shot["data"]))

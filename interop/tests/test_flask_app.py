@@ -9,7 +9,7 @@ SECRET = "a-secret-for-the-flask-twin-alone"
 
 def test_each_page_of_the_flask_app_works(start_flask, jar):
     with start_flask(SECRET) as site:
-        for path in ["/", "/counter", "/name", "/login", "/account", "/remember", "/flash", "/cookies", "/todo"]:
+        for path in ["/", "/counter", "/name", "/login", "/account", "/remember", "/flash", "/cookies", "/todo", "/tamper"]:
             assert "<h1>" in site.get(jar, path).text
 
         assert "Hello, <strong>Ada</strong>" in site.post(jar, "/name", {"first_name": "Ada"}).text

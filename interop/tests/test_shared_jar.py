@@ -209,6 +209,18 @@ def test_plain_cookies_are_set_here_and_read_and_deleted_there(pair, jar):
     assert "username" not in jar.cookies
 
 
+def test_a_character_changed_here_is_refused_and_put_back_there(pair, jar):
+    here, there = pair
+    here.send(jar, "/login", {"username": "alice"})
+    good = session_cookie(jar).value
+    here.send(jar, "/tamper", {"position": "5", "character": ""})
+    assert session_cookie(jar).value != good
+    assert "Refused" in words(here.get(jar, "/tamper")) and "Refused" in words(there.get(jar, "/tamper"))
+    there.send(jar, "/tamper/restore")
+    assert session_cookie(jar).value == good
+    assert "Logged in as alice" in words(here.get(jar, "/account"))
+
+
 def test_a_changed_cookie_is_an_empty_session_in_both(pair, jar):
     here, there = pair
     here.send(jar, "/login", {"username": "alice"})

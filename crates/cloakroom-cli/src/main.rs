@@ -1,3 +1,66 @@
-//! cloakroom-cli.
+//! `cloakroom`: what is in a session cookie, is it genuine, and why was it refused?
+//!
+//! Results go to standard output, everything else to standard error. The exit code is 0 for a good
+//! answer, 1 for a refusal, 2 for wrong use.
 
-fn main() {}
+mod decode;
+mod input;
+mod keygen;
+mod keys;
+mod output;
+mod sign;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::{Answer, Failure};
+
+/// Look into, check and make session cookies, the same as Flask's.
+#[derive(Parser)]
+#[command(name = "cloakroom", version)]
+struct Arguments {
+    /// Answer with one JSON object on standard output
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a secret key: 32 random bytes in hexadecimal, as Python's `secrets.token_hex()` does
+    Keygen,
+    /// Decode, verify or sign a session cookie
+    #[command(subcommand)]
+    Cookie(CookieCommand),
+}
+
+#[derive(Subcommand)]
+enum CookieCommand {
+    /// Show what a cookie holds; needs no key and checks no signature
+    Decode(decode::Arguments),
+    /// Check a cookie and print its session as tagged JSON
+    Verify(verify::Arguments),
+    /// Sign the tagged JSON on standard input and print the cookie's value
+    Sign(sign::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command) {
+        Ok(answer) => answer.print(arguments.json),
+        Err(failure) => failure.print(arguments.json),
+    }
+}
+
+fn run(command: Command) -> Result<Answer, Failure> {
+    match command {
+        Command::Keygen => keygen::run(),
+        Command::Cookie(CookieCommand::Decode(arguments)) => decode::run(arguments),
+        Command::Cookie(CookieCommand::Verify(arguments)) => verify::run(arguments),
+        Command::Cookie(CookieCommand::Sign(arguments)) => sign::run(&arguments),
+    }
+}

@@ -33,7 +33,9 @@ struct Case {
 
 /// A session of a visitor with a cart that brings the JSON to about `size` bytes.
 fn case(name: &'static str, size: usize, compression: Compression) -> Case {
-    let config = SessionConfig::flask().clock(Clock::manual(NOW)).compression(compression);
+    let config = SessionConfig::flask()
+        .clock(Clock::manual(NOW))
+        .compression(compression);
     let manager = SessionManager::signed(SecretKey::new(SECRET).unwrap(), config).unwrap();
     let session = manager.new_session();
     session.insert("username", "alice").unwrap();
@@ -42,15 +44,27 @@ fn case(name: &'static str, size: usize, compression: Compression) -> Case {
     while session.to_tagged_json().len() + 60 < size {
         // Unlike each other, as ids and names are: text that repeats itself would compress to nothing.
         let id = item.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        session.insert(format!("item_{item:03}"), (id, format!("{:016x}", id.rotate_left(29)))).unwrap();
+        session
+            .insert(
+                format!("item_{item:03}"),
+                (id, format!("{:016x}", id.rotate_left(29))),
+            )
+            .unwrap();
         item += 1;
     }
     let json = session.to_tagged_json().into_bytes();
     let token = manager.cookie_value(&session).into_bytes();
     let mut cookie = b"session=".to_vec();
     cookie.extend_from_slice(&token);
-    let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_bytes(&cookie).unwrap())]);
-    Case { name, manager, headers, token, json }
+    let headers =
+        HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_bytes(&cookie).unwrap())]);
+    Case {
+        name,
+        manager,
+        headers,
+        token,
+        json,
+    }
 }
 
 /// The HMAC that the cookie is signed with, its key absorbed.
@@ -63,7 +77,9 @@ fn keyed() -> Hmac<Sha1> {
 fn floor_open(key: &Hmac<Sha1>, token: &[u8], compressed: bool) -> Vec<u8> {
     let signature_at = token.len() - 28;
     let mut signature = [0; 20];
-    URL_SAFE_NO_PAD.decode_slice(&token[signature_at + 1..], &mut signature).unwrap();
+    URL_SAFE_NO_PAD
+        .decode_slice(&token[signature_at + 1..], &mut signature)
+        .unwrap();
     let mut mac = key.clone();
     mac.update(&token[..signature_at]);
     mac.verify_slice(&signature).unwrap();
@@ -89,7 +105,9 @@ fn floor_save(key: &Hmac<Sha1>, json: &[u8], compressed: bool) -> Vec<u8> {
     mac.update(&out);
     out.push(b'.');
     let mut signature = [0; 27];
-    URL_SAFE_NO_PAD.encode_slice(mac.finalize().into_bytes(), &mut signature).unwrap();
+    URL_SAFE_NO_PAD
+        .encode_slice(mac.finalize().into_bytes(), &mut signature)
+        .unwrap();
     out.extend_from_slice(&signature);
     out
 }
@@ -103,7 +121,14 @@ fn benches(criterion: &mut Criterion) {
         case("1 KB compressed", 1024, Compression::Auto),
         case("3.5 KB compressed", 3584, Compression::Auto),
     ];
-    for Case { name, manager, headers, token, json } in &cases {
+    for Case {
+        name,
+        manager,
+        headers,
+        token,
+        json,
+    } in &cases
+    {
         let compressed = token[0] == b'.';
         let mut group = criterion.benchmark_group(format!("{name} ({} bytes of JSON)", json.len()));
         group.bench_function("open floor", |bencher| {

@@ -120,7 +120,10 @@ mod tests {
     use super::*;
 
     fn written(unix_seconds: i64) -> String {
-        HttpDate::from_unix_seconds(unix_seconds).unwrap().as_str().to_owned()
+        HttpDate::from_unix_seconds(unix_seconds)
+            .unwrap()
+            .as_str()
+            .to_owned()
     }
 
     #[test]

@@ -102,6 +102,8 @@ fn p1_standard_base64_is_read_as_python_reads_it() {
         ("YWJj\n", Some(b"abc"), false),
         ("=", Some(b""), false),
         ("A", None, false),
+        ("AA=AAAA=", None, false),
+        ("AA=AAAA==", Some(b"\0\0\0\0"), false),
     ] {
         assert_eq!(
             base64::decode_standard(text, Leniency::Lenient)

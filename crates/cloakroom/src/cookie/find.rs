@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use http::HeaderMap;
 use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
 
-use super::scan::{Pair, Scanner, joined};
+use super::scan::{Scanner, joined};
 
 /// The values of all cookies with one name: what [`get_all`](super::RequestCookies::get_all) gives, without reading the other cookies'
 /// values and, for one plain value, without allocating.
@@ -33,15 +33,10 @@ impl Candidates<'_> {
     }
 }
 
-/// Finds the values of the cookies called `name`, at most `max` of them.
+/// Finds the values of the cookies called `name`, at most `max` of them. Unquoted values are the bytes as sent.
 pub(crate) fn find_all<'h>(headers: &'h HeaderMap, name: &str, max: usize) -> Candidates<'h> {
-    let ours = |pair: &Pair<'_>| pair.name == name.as_bytes();
     let mut found = Candidates::default();
-    let mut keep = |value: Cow<'h, str>| {
-        let value = match value {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        };
+    let mut keep = |value: Cow<'h, [u8]>| {
         if found.len() == max {
             found.omitted += 1;
         } else if found.first.is_none() {
@@ -50,23 +45,72 @@ pub(crate) fn find_all<'h>(headers: &'h HeaderMap, name: &str, max: usize) -> Ca
             found.others.push(value);
         }
     };
+    let bytes = |value: Cow<'h, str>| match value {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    };
+    let name = name.as_bytes();
     if let Some(joined) = joined(headers) {
-        for pair in Scanner(&joined).filter(ours) {
-            keep(Cow::Owned(pair.value.text().into_owned()));
+        for pair in Scanner(&joined).filter(|pair| pair.name == name) {
+            keep(Cow::Owned(pair.value.text().into_owned().into_bytes()));
         }
-    } else {
-        for header in headers.get_all(COOKIE) {
-            for pair in Scanner(header.as_bytes()).filter(ours) {
-                keep(pair.value.text());
-            }
+        return found;
+    }
+    for header in headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes) {
+        if memchr::memchr(b'"', header).is_some() {
+            Scanner(header)
+                .filter(|pair| pair.name == name)
+                .for_each(|pair| keep(bytes(pair.value.text())));
+        } else {
+            unquoted(header, name).for_each(|value| keep(Cow::Borrowed(value)));
         }
     }
     found
 }
 
+/// The values of one name in a header without quotes, where every pair ends at its `;`.
+fn unquoted<'h>(header: &'h [u8], name: &[u8]) -> impl Iterator<Item = &'h [u8]> {
+    split(header).filter_map(move |pair| {
+        let rest = trim_blanks(pair)
+            .strip_prefix(name)
+            .filter(|_| !name.is_empty())?;
+        let value = match trim_blanks(rest) {
+            // A name alone is a cookie without a value.
+            [] => rest,
+            [b'=', value @ ..] => trim_blanks(value),
+            _ => return None,
+        };
+        // A blank inside spoils the pair.
+        memchr::memchr2(b' ', b'\t', value)
+            .is_none()
+            .then_some(value)
+    })
+}
+
+/// The header's parts between semicolons. A signed cookie is long, hence the fast search.
+fn split(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut ends = memchr::memchr_iter(b';', header).chain([header.len()]);
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let end = ends.next()?;
+        let part = header.get(start..end)?;
+        start = end + 1;
+        Some(part)
+    })
+}
+
+fn trim_blanks(text: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t');
+    let start = text.iter().position(is_text).unwrap_or(text.len());
+    let end = text
+        .iter()
+        .rposition(is_text)
+        .map_or(start, |last| last + 1);
+    &text[start..end]
+}
+
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use proptest::collection::vec;
     use proptest::prelude::*;
 
@@ -121,9 +165,12 @@ mod tests {
             let map = header_map(&headers);
             let found = find_all(&map, name, max);
             let cookies = RequestCookies::parse(&map);
-            let all: Vec<&[u8]> = cookies.get_all(name).map(str::as_bytes).collect();
+            let all: Vec<&str> = cookies.get_all(name).collect();
             let kept = &all[..all.len().min(max)];
-            prop_assert_eq!(found.iter().collect::<Vec<_>>(), kept);
+            // The full reader takes bytes that are not UTF-8 for Latin-1; here they stay as they are.
+            let latin_1 = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect();
+            let text = |bytes: &[u8]| str::from_utf8(bytes).map_or_else(|_| latin_1(bytes), str::to_owned);
+            prop_assert_eq!(found.iter().map(text).collect::<Vec<_>>(), kept);
             prop_assert_eq!(found.len(), kept.len());
             prop_assert_eq!(found.omitted(), all.len() - kept.len());
         }

@@ -270,6 +270,9 @@ pub(crate) fn insert_set_cookie(
     headers: &mut HeaderMap,
     header: HeaderValue,
 ) -> Result<(), CookieError> {
+    if !headers.contains_key(SET_COOKIE) {
+        return append(headers, header);
+    }
     let target = Target::of(&header);
     let is_ours = |other: &&HeaderValue| Target::of(other) == target;
     if headers

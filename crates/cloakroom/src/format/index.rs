@@ -1,37 +1,32 @@
 use std::ops::Range;
 
-use super::TaggedJson;
+use super::{TaggedJson, tag::Kind};
 use crate::{
     json::{JsonError, Limits, RawText, Scanner, Token},
     value::{Dict, Text, Value},
 };
 
 /// What the document of a session holds.
-pub(crate) enum Content {
-    /// Entries in order of their keys (by code point), none twice, their values unread.
-    Indexed(Vec<IndexedEntry>),
+pub(crate) enum Content<E> {
+    /// A plain object: its entries in the order of the document, their values unread.
+    Indexed(Vec<E>),
     /// A document of another shape that Python's `dict(…)` takes: null, a list of pairs, a tagged
     /// dictionary.
     Decoded(Dict),
 }
 
-/// One top-level entry: where its value stands in the document.
-pub(crate) struct IndexedEntry {
-    pub(crate) key: IndexedKey,
-    pub(crate) value: Range<usize>,
-}
-
 /// A key: where it stands in the document, or its text if that had escapes.
 pub(crate) enum IndexedKey {
-    Plain(Range<usize>),
+    Plain(Range<u32>),
     Escaped(Text),
 }
 
 impl IndexedKey {
-    /// The key's bytes in WTF-8, in whose order the entries are.
+    /// The key's bytes in WTF-8, whose order is Python's order of text.
+    #[inline]
     pub(crate) fn bytes<'a>(&'a self, document: &'a str) -> &'a [u8] {
         match self {
-            Self::Plain(range) => document.as_bytes().get(range.clone()).unwrap_or_default(),
+            Self::Plain(range) => slice(document, range).as_bytes(),
             Self::Escaped(text) => text.as_wtf8(),
         }
     }
@@ -40,55 +35,75 @@ impl IndexedKey {
         if raw.escaped {
             Self::Escaped(raw.to_text(scanner))
         } else {
-            Self::Plain(raw.range.clone())
+            Self::Plain(short(&raw.range))
         }
     }
 }
 
-/// Checks the whole document, tags included, and notes where the values of the top level are.
-pub(super) fn index(format: &TaggedJson, text: &str, limits: Limits) -> Result<Content, JsonError> {
+/// A part of a document; ranges are kept short because a session keeps many.
+#[inline]
+pub(crate) fn slice<'a>(document: &'a str, range: &Range<u32>) -> &'a str {
+    document
+        .get(range.start as usize..range.end as usize)
+        .unwrap_or_default()
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "documents of 4 GiB and more are refused"
+)]
+fn short(range: &Range<usize>) -> Range<u32> {
+    range.start as u32..range.end as u32
+}
+
+/// Checks the whole document, tags included, and hands out where keys and values of the top level
+/// are.
+pub(super) fn index<E>(
+    format: &TaggedJson,
+    text: &str,
+    limits: Limits,
+    mut entry: impl FnMut(IndexedKey, Range<u32>) -> E,
+) -> Result<Content<E>, JsonError> {
+    if u32::try_from(text.len()).is_err() {
+        return Err(JsonError::Syntax {
+            expected: "the end of the text",
+            position: 0,
+        });
+    }
     let mut scanner = Scanner::new(text, limits.max_depth);
     scanner.skip_space();
     if scanner.peek() != Some(b'{') {
         return decoded(format.read(text)?);
     }
     scanner.token()?;
-    let mut entries: Vec<IndexedEntry> = Vec::with_capacity(4);
-    let mut sorted = true;
+    let mut entries = Vec::with_capacity(4);
+    let mut only_tags = true;
     let mut key = scanner.first_key()?;
     while let Some(raw) = key {
         let key_here = IndexedKey::new(&raw, &scanner);
+        only_tags &= tag(format, key_here.bytes(text)).is_some();
         let start = scanner.position();
         skip(format, &mut scanner, text)?;
-        let entry = IndexedEntry {
-            key: key_here,
-            value: start..scanner.position(),
-        };
-        sorted &= entries
-            .last()
-            .is_none_or(|last| last.key.bytes(text) < entry.key.bytes(text));
-        entries.push(entry);
+        entries.push(entry(key_here, short(&(start..scanner.position()))));
         key = scanner.next_key()?;
     }
     scanner.end()?;
-    if !sorted {
-        // Stable, so of one key the last entry comes last, and that is the one which counts.
-        entries.sort_by(|left, right| left.key.bytes(text).cmp(right.key.bytes(text)));
-        entries.reverse();
-        entries.dedup_by(|right, left| left.key.bytes(text) == right.key.bytes(text));
-        entries.reverse();
+    if only_tags && !entries.is_empty() {
+        return decoded(format.read(text)?);
     }
-    match &entries[..] {
-        [only] if is_tag(format, only.key.bytes(text)) => decoded(format.read(text)?),
-        _ => Ok(Content::Indexed(entries)),
+    Ok(Content::Indexed(entries))
+}
+
+#[inline]
+fn tag<'f>(format: &'f TaggedJson, key: &[u8]) -> Option<&'f Kind> {
+    if format.may_be_tag(key) {
+        format.tag(str::from_utf8(key).ok()?)
+    } else {
+        None
     }
 }
 
-fn is_tag(format: &TaggedJson, key: &[u8]) -> bool {
-    str::from_utf8(key).is_ok_and(|key| format.is_tag(key))
-}
-
-/// Passes over one value and checks it. What a tag may stand for is read once, to know that it can be.
+/// Passes over one value and checks it.
 fn skip(format: &TaggedJson, scanner: &mut Scanner<'_>, text: &str) -> Result<(), JsonError> {
     let start = scanner.position();
     match scanner.token()? {
@@ -100,17 +115,20 @@ fn skip(format: &TaggedJson, scanner: &mut Scanner<'_>, text: &str) -> Result<()
             }
         }
         Token::Object => {
-            let mut tagged = false;
+            let mut doubtful = true;
             let mut count = 0;
             let mut key = scanner.first_key()?;
             while let Some(raw) = key {
                 let here = IndexedKey::new(&raw, scanner);
-                tagged = (count == 0 || tagged) && is_tag(format, here.bytes(text));
+                let kind = tag(format, here.bytes(text));
+                doubtful &=
+                    kind.is_some_and(|kind| count > 0 || !surely_fits(kind, scanner.peek()));
                 count += 1;
                 skip(format, scanner, text)?;
                 key = scanner.next_key()?;
             }
-            if tagged {
+            if doubtful && count > 0 {
+                // Perhaps a tag: it is read once, to know that it can be.
                 format.read(text.get(start..scanner.position()).unwrap_or_default())?;
             }
         }
@@ -119,9 +137,19 @@ fn skip(format: &TaggedJson, scanner: &mut Scanner<'_>, text: &str) -> Result<()
     Ok(())
 }
 
+/// Whether a tag takes any content that begins like this, as most tags do that Flask writes.
+fn surely_fits(kind: &Kind, first: Option<u8>) -> bool {
+    match kind {
+        Kind::Tuple => first == Some(b'['),
+        Kind::DateTime => first == Some(b'"'),
+        Kind::Markup => true,
+        _ => false,
+    }
+}
+
 /// What Python's `dict(value)` makes of a document that is not a plain object; only text keys are a
 /// session's.
-fn decoded(value: Value) -> Result<Content, JsonError> {
+fn decoded<E>(value: Value) -> Result<Content<E>, JsonError> {
     let pair = |item: Value| match item {
         Value::List(pair) | Value::Tuple(pair) => match <[Value; 2]>::try_from(pair) {
             Ok([Value::Text(key), value]) => Some((key, value)),

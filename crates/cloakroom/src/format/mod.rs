@@ -9,4 +9,4 @@ pub use tagged::TaggedJson;
 
 pub(crate) use tagged::escaped_key;
 
-pub(crate) use index::{Content, IndexedEntry, IndexedKey};
+pub(crate) use index::{Content, IndexedKey, slice};

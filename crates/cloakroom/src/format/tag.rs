@@ -52,6 +52,8 @@ pub enum TagError {
 #[derive(Clone)]
 pub(super) struct Tags {
     pub(super) order: Vec<Kind>,
+    /// Whether there are others than Flask's.
+    custom: bool,
 }
 
 /// What a place in the order stands for.
@@ -112,7 +114,10 @@ impl Default for Tags {
             Kind::Uuid,
             Kind::DateTime,
         ];
-        Self { order }
+        Self {
+            order,
+            custom: false,
+        }
     }
 }
 
@@ -121,22 +126,36 @@ impl Tags {
         if self.find(tag.key()).is_some() {
             return Err(TagError::Taken(tag.key().to_owned()));
         }
+        self.custom = true;
         self.order
             .insert(index.min(self.order.len()), Kind::Custom(tag));
         Ok(())
     }
 
     pub(super) fn replace(&mut self, tag: Arc<dyn Tag>) {
+        self.custom = true;
         self.order.retain(|kind| kind.key() != Some(tag.key()));
         self.order.push(Kind::Custom(tag));
     }
 
+    /// False for almost every key: Flask's own tags all begin with a space.
+    #[inline]
+    pub(super) fn may_have(&self, key: &[u8]) -> bool {
+        self.custom || key.first() == Some(&b' ')
+    }
+
     pub(super) fn find(&self, key: &str) -> Option<&Kind> {
+        if !self.may_have(key.as_bytes()) {
+            return None;
+        }
         self.order.iter().find(|kind| kind.key() == Some(key))
     }
 
     /// The custom tag that comes first among all that claim the value.
     pub(super) fn custom_for(&self, value: &Value) -> Option<&Arc<dyn Tag>> {
+        if !self.custom {
+            return None;
+        }
         match self.order.iter().find(|kind| kind.claims(value))? {
             Kind::Custom(tag) => Some(tag),
             _ => None,

@@ -1,7 +1,7 @@
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use super::{
-    index::Content,
+    index::{Content, IndexedKey},
     tag::{Kind, Tag, TagError, Tags, unfit},
 };
 use crate::{
@@ -131,8 +131,12 @@ impl TaggedJson {
     }
 
     /// What a session's document holds, its entries left as they are.
-    pub(crate) fn index(&self, text: &str) -> Result<Content, JsonError> {
-        super::index::index(self, text, self.limits)
+    pub(crate) fn index<E>(
+        &self,
+        text: &str,
+        entry: impl FnMut(IndexedKey, Range<u32>) -> E,
+    ) -> Result<Content<E>, JsonError> {
+        super::index::index(self, text, self.limits, entry)
     }
 
     /// A key as it stands in a document.
@@ -142,7 +146,17 @@ impl TaggedJson {
 
     /// Whether a dictionary with this one key would be taken for a tag.
     pub(crate) fn is_tag(&self, key: &str) -> bool {
-        self.tags.find(key).is_some()
+        self.tag(key).is_some()
+    }
+
+    /// Whether a key is worth a look at the tags.
+    #[inline]
+    pub(super) fn may_be_tag(&self, key: &[u8]) -> bool {
+        self.tags.may_have(key)
+    }
+
+    pub(super) fn tag(&self, key: &str) -> Option<&Kind> {
+        self.tags.find(key)
     }
 }
 

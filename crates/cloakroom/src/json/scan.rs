@@ -32,6 +32,7 @@ pub(crate) struct RawText {
 }
 
 impl<'a> Scanner<'a> {
+    #[inline]
     pub(crate) fn new(text: &'a str, max_depth: usize) -> Self {
         Self {
             text: text.as_bytes(),
@@ -41,10 +42,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn position(&self) -> usize {
         self.position
     }
 
+    #[inline]
     pub(crate) fn slice(&self, range: Range<usize>) -> &'a [u8] {
         self.text.get(range).unwrap_or_default()
     }
@@ -56,10 +59,12 @@ impl<'a> Scanner<'a> {
         })
     }
 
+    #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
         self.text.get(self.position).copied()
     }
 
+    #[inline]
     pub(crate) fn skip_space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.position += 1;
@@ -77,6 +82,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a scalar, or only the opening bracket of an array or object.
+    #[inline]
     pub(crate) fn token(&mut self) -> Result<Token, JsonError> {
         match self.peek() {
             Some(b'"') => self.string().map(Token::Text),
@@ -92,6 +98,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline]
     fn open(&mut self) -> Result<(), JsonError> {
         if self.depth == self.max_depth {
             return Err(JsonError::TooDeep {
@@ -152,6 +159,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline]
     fn digits(&mut self) -> usize {
         let rest = &self.text[self.position..];
         let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -160,6 +168,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a string literal; the escapes in it are checked, not resolved.
+    #[inline]
     pub(crate) fn string(&mut self) -> Result<RawText, JsonError> {
         if self.peek() != Some(b'"') {
             return self.error("a quote");
@@ -209,12 +218,14 @@ impl<'a> Scanner<'a> {
     }
 
     /// After `[`: whether there is an item, which then starts here.
+    #[inline]
     pub(crate) fn first_item(&mut self) -> Result<bool, JsonError> {
         self.skip_space();
         Ok(!self.close(b']'))
     }
 
     /// After an item: whether another one follows.
+    #[inline]
     pub(crate) fn next_item(&mut self) -> Result<bool, JsonError> {
         self.skip_space();
         if self.close(b']') {
@@ -229,6 +240,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// After `{`: the first key, whose value then starts here.
+    #[inline]
     pub(crate) fn first_key(&mut self) -> Result<Option<RawText>, JsonError> {
         self.skip_space();
         if self.close(b'}') {
@@ -238,6 +250,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// After a value: the next key, whose value then starts here.
+    #[inline]
     pub(crate) fn next_key(&mut self) -> Result<Option<RawText>, JsonError> {
         self.skip_space();
         if self.close(b'}') {
@@ -251,6 +264,7 @@ impl<'a> Scanner<'a> {
         self.key().map(Some)
     }
 
+    #[inline]
     fn key(&mut self) -> Result<RawText, JsonError> {
         let key = self.string()?;
         self.skip_space();
@@ -262,6 +276,7 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
+    #[inline]
     fn close(&mut self, bracket: u8) -> bool {
         let closes = self.peek() == Some(bracket);
         if closes {

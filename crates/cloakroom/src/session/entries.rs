@@ -1,7 +1,7 @@
 use std::{borrow::Cow, ops::Range};
 
 use crate::{
-    format::{Content, IndexedEntry, IndexedKey, TaggedJson, escaped_key},
+    format::{Content, IndexedKey, TaggedJson, escaped_key, slice},
     json::JsonError,
     value::{Dict, Text, Value},
 };
@@ -23,13 +23,16 @@ struct Entry {
 
 enum Slot {
     /// Untouched: a range of the document.
-    Document(Range<usize>),
-    /// Set in this request: the value, its text, and the text in whose place it stands.
-    Changed {
-        value: Value,
-        json: Vec<u8>,
-        before: Option<Range<usize>>,
-    },
+    Document(Range<u32>),
+    /// Set in this request.
+    Changed(Box<Changed>),
+}
+
+struct Changed {
+    value: Value,
+    json: Vec<u8>,
+    /// The text in whose place it stands.
+    before: Option<Range<u32>>,
 }
 
 impl Entries {
@@ -43,28 +46,46 @@ impl Entries {
 
     /// Checks the document and takes it in.
     pub(crate) fn open(format: &TaggedJson, document: String) -> Result<Self, JsonError> {
-        match format.index(&document)? {
-            Content::Indexed(indexed) => {
-                let entry = |IndexedEntry { key, value }| Entry {
-                    key,
-                    slot: Slot::Document(value),
-                };
-                let list: Vec<Entry> = indexed.into_iter().map(entry).collect();
-                Ok(Self {
+        let entry = |key, value| Entry {
+            key,
+            slot: Slot::Document(value),
+        };
+        match format.index(&document, entry)? {
+            Content::Indexed(list) => {
+                let mut entries = Self {
                     opened: list.len(),
                     list,
                     document,
-                })
+                };
+                entries.sort();
+                Ok(entries)
             }
             Content::Decoded(dict) => {
                 let mut entries = Self::empty();
                 for (key, value) in dict {
                     let Value::Text(key) = key else { continue };
-                    entries.put(format, key, value)?;
+                    entries.put(format, key.as_wtf8(), value, || key.clone())?;
                 }
                 Ok(entries)
             }
         }
+    }
+
+    /// Puts the entries in order; of one key the last counts. What Flask wrote is in order already.
+    fn sort(&mut self) {
+        let document = &self.document;
+        let key = |entry: &'_ Entry| entry.key.bytes(document).to_vec();
+        if self
+            .list
+            .is_sorted_by(|left, right| left.key.bytes(document) < right.key.bytes(document))
+        {
+            return;
+        }
+        self.list.sort_by_cached_key(key);
+        self.list.reverse();
+        self.list
+            .dedup_by(|left, right| left.key.bytes(document) == right.key.bytes(document));
+        self.list.reverse();
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -95,35 +116,41 @@ impl Entries {
         key: &str,
         value: Value,
     ) -> Result<(), JsonError> {
-        self.put(format, key.into(), value)
+        self.put(format, key.as_bytes(), value, || key.into())
     }
 
-    fn put(&mut self, format: &TaggedJson, key: Text, value: Value) -> Result<(), JsonError> {
-        let mut json = Vec::new();
+    fn put(
+        &mut self,
+        format: &TaggedJson,
+        key: &[u8],
+        value: Value,
+        text: impl FnOnce() -> Text,
+    ) -> Result<(), JsonError> {
+        let mut json = Vec::with_capacity(32);
         format.write(&mut json, &value)?;
-        match self.find(key.as_wtf8()) {
+        match self.find(key) {
             Ok(place) => {
                 let slot = &mut self.list[place].slot;
                 let before = match slot {
                     Slot::Document(range) => Some(range.clone()),
-                    Slot::Changed { before, .. } => before.take(),
+                    Slot::Changed(changed) => changed.before.take(),
                 };
-                *slot = Slot::Changed {
+                *slot = Slot::Changed(Box::new(Changed {
                     value,
                     json,
                     before,
-                };
+                }));
             }
             Err(place) => {
-                let slot = Slot::Changed {
+                let slot = Slot::Changed(Box::new(Changed {
                     value,
                     json,
                     before: None,
-                };
+                }));
                 self.list.insert(
                     place,
                     Entry {
-                        key: IndexedKey::Escaped(key),
+                        key: IndexedKey::Escaped(text()),
                         slot,
                     },
                 );
@@ -154,9 +181,10 @@ impl Entries {
         self.list.len() != self.opened
             || self.list.iter().any(|entry| match &entry.slot {
                 Slot::Document(_) => false,
-                Slot::Changed { json, before, .. } => before
-                    .as_ref()
-                    .is_none_or(|before| self.slice(before).as_bytes() != json),
+                Slot::Changed(changed) => {
+                    let before = changed.before.as_ref();
+                    before.is_none_or(|before| self.slice(before).as_bytes() != changed.json)
+                }
             })
     }
 
@@ -218,8 +246,8 @@ impl Entries {
             .binary_search_by(|entry| entry.key.bytes(&self.document).cmp(key))
     }
 
-    fn slice(&self, range: &Range<usize>) -> &str {
-        self.document.get(range.clone()).unwrap_or_default()
+    fn slice(&self, range: &Range<u32>) -> &str {
+        slice(&self.document, range)
     }
 
     fn key_text<'a>(&'a self, entry: &'a Entry) -> Cow<'a, Text> {
@@ -232,7 +260,7 @@ impl Entries {
     fn json<'a>(&'a self, entry: &'a Entry) -> &'a [u8] {
         match &entry.slot {
             Slot::Document(range) => self.slice(range).as_bytes(),
-            Slot::Changed { json, .. } => json,
+            Slot::Changed(changed) => &changed.json,
         }
     }
 
@@ -240,7 +268,7 @@ impl Entries {
         match &entry.slot {
             // Opening the session has checked that every entry can be read.
             Slot::Document(range) => format.read(self.slice(range)).unwrap_or_default(),
-            Slot::Changed { value, .. } => value.clone(),
+            Slot::Changed(changed) => changed.value.clone(),
         }
     }
 }

@@ -6,7 +6,7 @@ use cloakroom::value::{DateTime, Dict, Int, Markup, Text, Value};
 use serde_json::Value as Json;
 
 /// One section of a vector file.
-pub fn rows(file: &str, section: &str) -> Vec<Json> {
+pub(crate) fn rows(file: &str, section: &str) -> Vec<Json> {
     let path = format!("{}/tests/vectors/{file}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     let document: Json = serde_json::from_str(&text).unwrap();
@@ -17,13 +17,13 @@ pub fn rows(file: &str, section: &str) -> Vec<Json> {
     rows.clone()
 }
 
-pub fn text<'a>(row: &'a Json, field: &str) -> &'a str {
+pub(crate) fn text<'a>(row: &'a Json, field: &str) -> &'a str {
     row[field]
         .as_str()
         .unwrap_or_else(|| panic!("{field} is no text in {row}"))
 }
 
-pub fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     assert!(text.len().is_multiple_of(2), "{text}");
     (0..text.len())
         .step_by(2)
@@ -33,7 +33,7 @@ pub fn unhex(text: &str) -> Vec<u8> {
 
 /// The value that the notation means; what only Python can hold and a session turns into something
 /// else (a date, a Decimal, a dataclass) becomes that.
-pub fn python_value(json: &Json) -> Value {
+pub(crate) fn python_value(json: &Json) -> Value {
     match json {
         Json::Null => Value::None,
         Json::Bool(value) => Value::Bool(*value),
@@ -94,7 +94,7 @@ fn pairs(content: &Json) -> impl Iterator<Item = (Value, Value)> + '_ {
 }
 
 /// Whether the notation holds something that no [`Value`] can be.
-pub fn only_in_python(json: &Json) -> bool {
+pub(crate) fn only_in_python(json: &Json) -> bool {
     match json {
         Json::Array(items) => items.iter().any(only_in_python),
         Json::Object(object) => object.iter().any(|(kind, content)| {
@@ -107,7 +107,7 @@ pub fn only_in_python(json: &Json) -> bool {
 
 /// Equal as Python sees it, but for NaN, which here equals itself, and the order of keys, which
 /// sessions sort.
-pub fn same(left: &Value, right: &Value) -> bool {
+pub(crate) fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Float(left), Value::Float(right)) => {
             left.to_bits() == right.to_bits() || (left.is_nan() && right.is_nan())

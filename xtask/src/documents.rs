@@ -1,0 +1,129 @@
+//! The documents may not promise what is not there: tests they name exist, files they link to exist.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::repository;
+use crate::shell::Failure;
+
+/// Checks every Markdown file in the repository's top folder.
+pub(crate) fn check() -> Result<(), Failure> {
+    let root = repository::root();
+    let tests = test_names(root);
+    let mut wrong = Vec::new();
+    for document in files(root, "md", false) {
+        let text = read(&document)?;
+        let name = document.strip_prefix(root).unwrap_or(&document).display();
+        wrong.extend(
+            named_tests(&text)
+                .filter(|test| !tests.contains(*test))
+                .map(|test| format!("{name} names the test `{test}`, which does not exist")),
+        );
+        wrong.extend(
+            linked_files(&text)
+                .filter(|link| !root.join(link).exists())
+                .map(|link| format!("{name} links to {link}, which does not exist")),
+        );
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::new(wrong.join("; ")))
+    }
+}
+
+/// Code spans that look like a test's name: a promise's letter and number, or Python's `test`, then words.
+fn named_tests(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2).filter(|span| {
+        let Some((first, words)) = span.split_once('_') else {
+            return false;
+        };
+        let promise = first
+            .strip_prefix(['p', 's'])
+            .is_some_and(|number| number.parse::<u8>().is_ok());
+        (promise || first == "test")
+            && !words.is_empty()
+            && words
+                .chars()
+                .all(|character| character.is_ascii_alphanumeric() || character == '_')
+    })
+}
+
+/// The targets of Markdown links inside the repository.
+fn linked_files(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split([')', '#']).next())
+        .filter(|link| !link.is_empty() && !link.contains(':'))
+}
+
+/// The name of every function in a Rust or Python test file.
+fn test_names(root: &Path) -> BTreeSet<String> {
+    ["crates", "examples", "interop"]
+        .iter()
+        .flat_map(|folder| {
+            let folder = root.join(folder);
+            files(&folder, "rs", true)
+                .into_iter()
+                .chain(files(&folder, "py", true))
+        })
+        .filter_map(|file| fs::read_to_string(file).ok())
+        .flat_map(|text| {
+            text.lines()
+                .filter_map(|line| {
+                    let line = line.trim_start().trim_start_matches("async ");
+                    let name = line.strip_prefix("fn ").or(line.strip_prefix("def "))?;
+                    Some(name.split('(').next()?.to_owned())
+                })
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Files with this extension, in the folder alone or in all below it too.
+fn files(folder: &Path, extension: &str, below: bool) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        if path.is_dir() && below {
+            found.extend(files(&path, extension, below));
+        } else if path.is_file() && path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file)
+        .map_err(|error| Failure::new(format!("{} can't be read: {error}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_are_recognised_by_their_promise() {
+        let text =
+            "| `s7_a_bad_payload` | `p6_`, `session`, `s3`, `t_shirt`, `test_p1_same_bytes` |";
+        assert_eq!(
+            named_tests(text).collect::<Vec<_>>(),
+            ["s7_a_bad_payload", "test_p1_same_bytes"]
+        );
+    }
+
+    #[test]
+    fn links_out_of_the_repository_are_left_alone() {
+        let text =
+            "[a](README.md) [b](https://example.org/x) [c](SECURITY.md#reporting) [d](#here)";
+        assert_eq!(
+            linked_files(text).collect::<Vec<_>>(),
+            ["README.md", "SECURITY.md"]
+        );
+    }
+}

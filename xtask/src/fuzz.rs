@@ -1,0 +1,155 @@
+//! Running the fuzz targets for a while, from seeds out of the test vectors.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::repository;
+use crate::shell::{self, Failure, cargo};
+
+/// A target and where its seeds are: the vector files, and the fields whose text is such input.
+struct Target {
+    name: &'static str,
+    files: &'static [&'static str],
+    fields: &'static [&'static str],
+}
+
+const TARGETS: [Target; 3] = [
+    Target {
+        name: "cookie_header",
+        files: &["werkzeug_cookie.json", "flask_flows.json"],
+        fields: &["header", "joined", "cookie_header"],
+    },
+    Target {
+        name: "tagged_json",
+        files: &["tagged_json.json"],
+        fields: &["json", "text"],
+    },
+    Target {
+        name: "token",
+        files: &[
+            "flask_cookie.json",
+            "itsdangerous_serializer.json",
+            "itsdangerous_signer.json",
+            "itsdangerous_timestamp.json",
+        ],
+        fields: &["cookie", "token"],
+    },
+];
+
+/// Runs each target, or the named ones, for so many seconds from the seeds and what earlier runs found.
+pub(crate) fn run(seconds: u32, chosen: &[&str]) -> Result<(), Failure> {
+    if let Some(unknown) = chosen
+        .iter()
+        .find(|name| !TARGETS.iter().any(|target| target.name == **name))
+    {
+        return Err(Failure::usage(format!(
+            "`{unknown}` is not a fuzz target: there are {}",
+            TARGETS.map(|target| target.name).join(", ")
+        )));
+    }
+    if shell::output(&mut cargo(["fuzz", "--version"])).is_err() {
+        return Err(Failure::new(
+            "cargo-fuzz is missing: `cargo install cargo-fuzz`, then run this again",
+        ));
+    }
+    for target in TARGETS
+        .iter()
+        .filter(|target| chosen.is_empty() || chosen.contains(&target.name))
+    {
+        println!("\n── {}: {seconds} s", target.name);
+        fuzz(target, seconds)?;
+    }
+    Ok(())
+}
+
+fn fuzz(target: &Target, seconds: u32) -> Result<(), Failure> {
+    let folder = repository::target().join("fuzz");
+    let seeds = folder.join("seeds").join(target.name);
+    write_seeds(target, &seeds)?;
+    // libFuzzer writes what it finds into the first folder and only reads the second.
+    let found = folder.join("corpus").join(target.name);
+    make(&found)?;
+    let mut command = cargo(["fuzz", "run", target.name]);
+    command
+        .args([&found, &seeds])
+        .arg("--")
+        .arg(format!("-max_total_time={seconds}"))
+        .args([
+            "-print_final_stats=1",
+            "-timeout=10",
+            "-rss_limit_mb=2048",
+            "-max_len=16384",
+        ])
+        .env("CARGO_TARGET_DIR", folder)
+        // The instrumentation switches are unstable; this lets the stable compiler take them.
+        .env("RUSTC_BOOTSTRAP", "1");
+    shell::run(&mut command)
+}
+
+/// One file for each text that the vectors hold in the target's fields.
+fn write_seeds(target: &Target, folder: &Path) -> Result<(), Failure> {
+    make(folder)?;
+    let vectors = repository::root().join("crates/cloakroom/tests/vectors");
+    let mut seeds: Vec<String> = Vec::new();
+    for name in target.files {
+        let file = vectors.join(name);
+        let rows = fs::read(&file)
+            .map_err(|error| error.to_string())
+            .and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()))
+            .map_err(|error| Failure::new(format!("{} can't be read: {error}", file.display())))?;
+        collect(&rows, target.fields, &mut seeds);
+    }
+    for (number, seed) in seeds.iter().enumerate() {
+        let file = folder.join(format!("{number:04}"));
+        fs::write(&file, seed).map_err(|error| {
+            Failure::new(format!("{} can't be written: {error}", file.display()))
+        })?;
+    }
+    Ok(())
+}
+
+/// The texts in these fields, however deep.
+fn collect(rows: &Value, fields: &[&str], seeds: &mut Vec<String>) {
+    match rows {
+        Value::Array(items) => {
+            for item in items {
+                collect(item, fields, seeds);
+            }
+        }
+        Value::Object(entries) => {
+            for (key, entry) in entries {
+                match entry {
+                    Value::String(text) if fields.contains(&key.as_str()) => {
+                        seeds.push(text.clone());
+                    }
+                    other => collect(other, fields, seeds),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn make(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder)
+        .map_err(|error| Failure::new(format!("{} can't be made: {error}", folder.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_has_a_source_file_and_seeds() {
+        for target in &TARGETS {
+            let source = format!("fuzz/fuzz_targets/{}.rs", target.name);
+            assert!(repository::root().join(source).is_file(), "{}", target.name);
+            let folder = repository::target().join("xtask-test").join(target.name);
+            write_seeds(target, &folder).unwrap();
+            let seeds = fs::read_dir(folder).unwrap().count();
+            assert!(seeds > 40, "{} has {seeds} seeds", target.name);
+        }
+    }
+}
