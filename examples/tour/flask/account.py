@@ -1,6 +1,7 @@
 @app.get("/account")
 def account():
-    return render_template("account.html")  # reads session.username
+    # the template reads session.username
+    return render_template("account.html")
 
 
 @app.post("/logout")

@@ -9,6 +9,7 @@ def set_cookie():
 
 @app.post("/cookies/delete")
 def delete_cookie():
+    name = request.form.get("name", "username")
     response = redirect("/cookies")
-    response.delete_cookie(request.form.get("name", "username"))
+    response.delete_cookie(name)
     return response

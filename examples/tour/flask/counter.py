@@ -1,7 +1,8 @@
 @app.get("/counter")
 def counter():
-    session["visits"] = session.get("visits", 0) + 1
-    return render_template("counter.html", visits=session["visits"])
+    visits = session.get("visits", 0) + 1
+    session["visits"] = visits
+    return render_template("counter.html", visits=visits)
 
 
 @app.post("/counter/reset")

@@ -4,8 +4,3 @@ app.config.update(
     SESSION_COOKIE_SAMESITE="Lax",
     PERMANENT_SESSION_LIFETIME=timedelta(days=7),
 )
-
-
-@app.get("/")
-def index():
-    return render_template("index.html")

@@ -5,8 +5,9 @@ def log_in():
         flash("Please enter a name", "error")
         return redirect("/login")
     session["username"] = name
-    session["logins"] = session.get("logins", 0) + 1
+    logins = session.get("logins", 0) + 1
+    session["logins"] = logins
     session.permanent = "remember" in request.form
-    again = "Welcome back" if session["logins"] > 1 else "Welcome"
+    again = "Welcome back" if logins > 1 else "Welcome"
     flash(f"{again}, {name}", "success")
     return redirect("/account")

@@ -1,5 +1,5 @@
 def owner():
-    """Who is logged in. Everybody else is sent to the login form."""
+    """Who is logged in; others go to the login form."""
     if "username" not in session:
         flash("Please log in to see your list", "error")
         abort(redirect("/login"))

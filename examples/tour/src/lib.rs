@@ -42,7 +42,7 @@ pub fn app(keys: KeyRing, todos: Todos) -> Result<Router, StartError> {
     let templates = Templates::new()?;
     // shown: begin
     let config = SessionConfig::default()
-        .secure(false) // the tour speaks plain http, on this machine only
+        .secure(false) // plain http, on this machine only
         .lifetime(LIFETIME);
     let sessions = SessionLayer::signed_with(keys, config)?;
     // shown: end

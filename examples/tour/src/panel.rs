@@ -43,8 +43,9 @@ pub(crate) async fn attach(State(panel): State<Panel>, request: Request, next: N
     let held = held_after(&sent, &parts.headers);
     let filled = async {
         let page = to_bytes(body, MAX_PAGE).await.ok()?;
-        let panel_html = panel.html(&held).ok()?;
-        let answer_html = panel.answer(&parts.headers).ok()?;
+        let set_cookie = panel.set_cookie(&parts.headers);
+        let panel_html = panel.html(&held, set_cookie.is_some()).ok()?;
+        let answer_html = panel.answer(set_cookie).ok()?;
         let page = String::from_utf8_lossy(&page);
         let page = page.replacen("<!--answer-->", &answer_html, 1);
         Some(page.replacen("<!--panel-->", &panel_html, 1))
@@ -64,12 +65,12 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let own = [(VARY, "Cookie"), (CACHE_CONTROL, "no-store")];
-    Ok((own, Html(panel.html(&headers)?)).into_response())
+    Ok((own, Html(panel.html(&headers, false)?)).into_response())
 }
 
 impl Panel {
-    /// The panel for a browser that would send these headers.
-    fn html(&self, headers: &HeaderMap) -> Result<String, minijinja::Error> {
+    /// The panel for a browser that would send these headers; `fresh` if its ticket was handed out just now.
+    fn html(&self, headers: &HeaderMap, fresh: bool) -> Result<String, minijinja::Error> {
         let cookies = Cookies::parse(headers);
         let name = self.sessions.cookie_name();
         let session = self.sessions.open(headers);
@@ -89,25 +90,32 @@ impl Panel {
             .get(name)
             .filter(|value| !value.is_empty())
             .map(|value| Ticket::read(name, value).describe(&status));
+        let (entries, json) = (entries(&session), session.to_tagged_json());
         self.templates.render(
             "panel.html",
-            context! { ticket, refusal, others, entries => entries(&session), json => session.to_tagged_json() },
+            context! { ticket, fresh, refusal, others, entries, json },
         )
     }
 
     /// What this answer did to the session cookie.
-    fn answer(&self, headers: &HeaderMap) -> Result<String, minijinja::Error> {
-        let prefix = format!("{}=", self.sessions.cookie_name());
-        let set_cookie = headers
-            .get_all(SET_COOKIE)
-            .iter()
-            .filter_map(|header| header.to_str().ok())
-            .find(|header| header.starts_with(&prefix));
+    fn answer(&self, set_cookie: Option<&str>) -> Result<String, minijinja::Error> {
         let deleted = set_cookie.is_some_and(|header| header.contains("Max-Age=0"));
         self.templates.render(
             "answer.html",
             context! { set_cookie => set_cookie.map(shortened), deleted },
         )
+    }
+
+    /// The header that sets or deletes the session cookie.
+    fn set_cookie<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        headers
+            .get_all(SET_COOKIE)
+            .iter()
+            .filter_map(|header| header.to_str().ok())
+            .find(|header| {
+                let value = header.strip_prefix(self.sessions.cookie_name());
+                value.is_some_and(|value| value.starts_with('='))
+            })
     }
 }
 

@@ -28,7 +28,8 @@ pub(super) fn routes() -> Router<Tour> {
 
 // shown: begin
 async fn show(view: View) -> Page {
-    view.render("account.html", context! {}) // reads session.username
+    // the template reads session.username
+    view.render("account.html", context! {})
 }
 
 async fn log_out(session: Session) -> Redirect {

@@ -63,8 +63,8 @@ fn cookie(name: &str) -> Cookie {
 
 async fn set(session: Session, Form(form): Form<NameAndValue>) -> Response {
     match cookie(&form.name).set(typed(&form.value, 400)) {
-        Ok(set) if set.name() != "session" => (set, Redirect::to("/cookies")).into_response(),
-        Ok(_) => refused(&session, "session belongs to the session"),
+        Ok(set) if set.name() == "session" => refused(&session, "that name is taken"),
+        Ok(set) => (set, Redirect::to("/cookies")).into_response(),
         Err(error) => refused(&session, error.to_string()),
     }
 }

@@ -14,7 +14,7 @@ pub(super) static STOP: Stop = Stop {
     title: "The browser keeps a ticket",
     teaches: None,
     file: "lib.rs",
-    rust: concat!(include_str!("../lib.rs"), include_str!("home.rs")),
+    rust: include_str!("../lib.rs"),
     flask: include_str!("../../flask/home.py"),
 };
 
@@ -22,8 +22,6 @@ pub(super) fn routes() -> Router<Tour> {
     Router::new().route("/", get(show))
 }
 
-// shown: begin
 async fn show(view: View) -> Page {
     view.render("home.html", context! {})
 }
-// shown: end

@@ -3,7 +3,7 @@
 use axum::response::Redirect;
 use axum::routing::get;
 use axum::{Form, Router};
-use cloakroom::{Error, Session};
+use cloakroom::{Error, Key, Session};
 use minijinja::context;
 use serde::Deserialize;
 
@@ -29,6 +29,8 @@ async fn show(view: View) -> Page {
     view.render("login.html", context! {})
 }
 
+const LOGINS: Key<u64> = Key::new("logins");
+
 #[derive(Deserialize)]
 struct Login {
     username: String,
@@ -45,7 +47,7 @@ async fn log_in(session: Session, Form(form): Form<Login>) -> Result<Redirect, E
     }
     session.regenerate();
     session.insert("username", &name)?;
-    let logins = session.update("logins", |n: Option<u64>| n.unwrap_or(0).saturating_add(1))?;
+    let logins = session.update(LOGINS, |n: Option<u64>| n.unwrap_or(0).saturating_add(1))?;
     session.set_permanent(form.remember.is_some());
     let again = if logins > 1 {
         "Welcome back"
