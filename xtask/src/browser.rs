@@ -2,10 +2,13 @@
 
 use crate::shell::{self, Failure, find};
 
+/// Without a font of its own a page of the tour would be empty boxes.
+const PACKAGES: [&str; 3] = ["chromium", "chromium-driver", "fonts-liberation"];
+
 /// Installs Chromium and its driver unless both are there.
 pub(crate) fn prepare() -> Result<(), Failure> {
     if !present() {
-        shell::install_debian_packages(&["chromium", "chromium-driver"], "the browser test")?;
+        shell::install_debian_packages(&PACKAGES, "the browser test")?;
     }
     if present() {
         Ok(())

@@ -105,7 +105,7 @@ pub(crate) fn install_debian_packages(packages: &[&str], wanted_for: &str) -> Re
     let names = packages.join(" ");
     let missing = |what: &str| {
         Failure::new(format!(
-            "{wanted_for} needs {names}: {what}; install it (on Debian: `sudo apt-get install {names}`) and run this again"
+            "{wanted_for} needs {names}: {what}; install them (on Debian: `sudo apt-get install {names}`) and run this again"
         ))
     };
     let Some(apt_get) = find("apt-get") else {

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -116,11 +116,14 @@ fn from_file(path: &Path) -> Result<NamedKey, Failure> {
 }
 
 fn from_prompt() -> Result<NamedKey, Failure> {
-    let typed = rpassword::prompt_password("Secret key: ").map_err(|_| {
-        Failure::Misuse(format!(
-            "no secret key: set {USUAL_VARIABLE}, or name a variable with --secret-env or a file with --secret-file"
-        ))
-    })?;
+    let missing = Failure::Misuse(format!(
+        "no secret key: set {USUAL_VARIABLE}, or name a variable with --secret-env or a file with --secret-file"
+    ));
+    // A script gets an error instead of a question that nobody answers.
+    if !io::stderr().is_terminal() {
+        return Err(missing);
+    }
+    let typed = rpassword::prompt_password("Secret key: ").map_err(|_| missing)?;
     named(Zeroizing::new(typed).as_bytes(), "prompt".to_owned())
 }
 
