@@ -1,5 +1,7 @@
 //! A visitor of the tour: a browser with its cookies, posting forms as a browser does.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
