@@ -183,6 +183,23 @@ async fn the_panel_shows_the_ticket_that_this_answer_hands_out() {
 }
 
 #[tokio::test]
+async fn the_panel_knows_what_the_browser_does_with_a_new_ticket_and_with_a_taken_one() {
+    let site = Site::open().await;
+    let mut alice = site.visitor();
+    alice.get("/counter").await;
+    let second = alice.get("/counter").await;
+    assert_eq!(second.element("entries"), "Key Value Type visits 2 int");
+    assert!(alice.ticket().starts_with(&second.element("payload")));
+
+    // Nothing but a message on the ticket: showing it empties the session.
+    let mut bob = site.visitor();
+    let page = bob.submit("/flash", "title=bye").await;
+    assert_eq!(page.element("ticket"), "Cookie no ticket yet");
+    assert!(page.element("answer").contains("took your ticket back"));
+    assert_eq!(bob.ticket(), "");
+}
+
+#[tokio::test]
 async fn a_cookie_that_is_no_ticket_at_all_is_shown_and_does_no_harm() {
     let site = Site::open().await;
     for cookie in [
