@@ -40,12 +40,17 @@ fuzz_target!(|json: &[u8]| {
         return;
     };
     assert!(written.iter().all(|byte| matches!(byte, b' '..=b'~')));
-    let again = FORMAT.from_slice(&written).expect("what was written can be read");
+    let again = FORMAT
+        .from_slice(&written)
+        .expect("what was written can be read");
     assert_eq!(FORMAT.to_bytes(&again).expect("and written again"), written);
 
     if let Value::Dict(_) = value {
         let session = session.expect("a dictionary is a session");
         let held = Value::Dict(session.snapshot());
-        assert_eq!(FORMAT.to_bytes(&held).expect("each entry can be written"), written);
+        assert_eq!(
+            FORMAT.to_bytes(&held).expect("each entry can be written"),
+            written
+        );
     }
 });

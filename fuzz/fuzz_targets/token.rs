@@ -31,12 +31,18 @@ static SERIALIZER: LazyLock<UrlSafeTimedSerializer> =
 
 fuzz_target!(|token: &[u8]| {
     if STRICT.open_value(token).is_ok() {
-        assert!(LENIENT.open_value(token).is_ok(), "what is strictly right is right");
+        assert!(
+            LENIENT.open_value(token).is_ok(),
+            "what is strictly right is right"
+        );
     }
     let _ = LENIENT.open_value(token);
     let _ = SERIALIZER.loads::<cloakroom::Value>(token, None);
 
-    let payload = token.rsplitn(3, |byte| *byte == b'.').nth(2).unwrap_or(token);
+    let payload = token
+        .rsplitn(3, |byte| *byte == b'.')
+        .nth(2)
+        .unwrap_or(token);
     let Ok(session) = LENIENT.open_value(SIGNER.sign_at(payload, NOW)) else {
         return;
     };

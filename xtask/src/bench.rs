@@ -97,12 +97,6 @@ fn measured_in_python(printed: &str) -> Result<Vec<(Case, String, f64)>, Failure
         })?;
     let mut found = Vec::new();
     for (size, measurements) in sizes {
-        // Flask compresses whatever gets shorter by it.
-        let size = match size.as_str() {
-            "1k" => "1 KB compressed".to_owned(),
-            "3.5k" => "3.5 KB compressed".to_owned(),
-            _ => size,
-        };
         for (name, nanoseconds) in measurements {
             // The rest are sizes.
             if let Some(operation) = name.strip_suffix("_ns") {

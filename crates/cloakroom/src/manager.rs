@@ -175,8 +175,7 @@ impl SessionManager {
     /// The cookie value for what a session holds now, whether or not it changed.
     pub fn cookie_value(&self, session: &Session) -> String {
         let mut value = Vec::new();
-        self.inner
-            .seal(session.to_tagged_json().as_bytes(), &mut value);
+        self.inner.seal(&session.to_json(), &mut value);
         // Base64, dots and digits are ASCII.
         String::from_utf8_lossy(&value).into_owned()
     }

@@ -14,6 +14,8 @@ pub(crate) struct Entries {
     list: Vec<Entry>,
     /// How many entries came in.
     opened: usize,
+    /// Whether anything was set or removed since.
+    touched: bool,
 }
 
 struct Entry {
@@ -41,6 +43,7 @@ impl Entries {
             document: String::new(),
             list: Vec::new(),
             opened: 0,
+            touched: false,
         }
     }
 
@@ -56,6 +59,7 @@ impl Entries {
                     opened: list.len(),
                     list,
                     document,
+                    touched: false,
                 };
                 entries.sort();
                 Ok(entries)
@@ -66,7 +70,11 @@ impl Entries {
                     let Value::Text(key) = key else { continue };
                     entries.put(format, key.as_wtf8(), value, || key.clone())?;
                 }
-                Ok(entries)
+                Ok(Self {
+                    document,
+                    touched: false,
+                    ..entries
+                })
             }
         }
     }
@@ -128,6 +136,7 @@ impl Entries {
     ) -> Result<(), JsonError> {
         let mut json = Vec::with_capacity(32);
         format.write(&mut json, &value)?;
+        self.touched = true;
         match self.find(key) {
             Ok(place) => {
                 let slot = &mut self.list[place].slot;
@@ -162,11 +171,13 @@ impl Entries {
     pub(crate) fn remove(&mut self, format: &TaggedJson, key: &str) -> Option<Value> {
         let place = self.find(key.as_bytes()).ok()?;
         let entry = self.list.remove(place);
+        self.touched = true;
         Some(self.value(format, &entry))
     }
 
     pub(crate) fn clear(&mut self) {
         self.list.clear();
+        self.touched = true;
     }
 
     pub(crate) fn to_dict(&self, format: &TaggedJson) -> Dict {
@@ -190,6 +201,9 @@ impl Entries {
 
     /// The session's JSON text: untouched entries as they came, the others as Flask writes them.
     pub(crate) fn to_json(&self, format: &TaggedJson) -> Vec<u8> {
+        if !self.touched && !self.document.is_empty() {
+            return self.document.as_bytes().to_vec();
+        }
         let mut out = Vec::with_capacity(self.document.len() + 64);
         self.write(format, &mut out);
         out

@@ -305,11 +305,17 @@ impl Session {
         self.read().entries.to_dict(self.format())
     }
 
-    /// The session as Flask's tagged JSON, compact and sorted: what the cookie holds before it is
-    /// encoded.
+    /// The session as Flask would write it: tagged JSON, compact and sorted.
     pub fn to_tagged_json(&self) -> String {
-        let text = self.read().entries.to_json(self.format());
+        let value = Value::Dict(self.snapshot());
+        // What a session holds can be written: it was read, or checked when it was set.
+        let text = self.format().to_bytes(&value).unwrap_or_default();
         String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// The text that the cookie is made of: what was not changed, byte for byte as it came.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        self.read().entries.to_json(self.format())
     }
 
     /// Whether the request brought no session that could be opened.

@@ -5,7 +5,7 @@ use axum_core::{
 use http::{StatusCode, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::tower::Slot;
+use super::slot::Slot;
 use crate::{
     Error, Session, Typed,
     cookie::{CookieError, RequestCookies, SetCookie},
@@ -38,11 +38,8 @@ impl<S: Sync, T: Serialize + DeserializeOwned> FromRequestParts<S> for Typed<T> 
 }
 
 fn open(parts: &Parts) -> Result<Session, Error> {
-    parts
-        .extensions
-        .get::<Slot>()
-        .map(|slot| slot.open(&parts.headers))
-        .ok_or(Error::MissingLayer)
+    let slot = parts.extensions.get::<Slot>().ok_or(Error::MissingLayer)?;
+    slot.open(&parts.headers)
 }
 
 /// The cookies that the browser sent, session or not. Never fails: a header that is no cookie holds

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "axum")]
 pub(crate) mod axum;
+mod slot;
 #[cfg(feature = "minijinja")]
 pub mod template;
 pub(crate) mod tower;

@@ -1,15 +1,15 @@
 use std::{
     pin::Pin,
-    sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderMap, Request, Response, header::COOKIE};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{ConfigError, Session, SessionConfig, SessionManager, secret::KeyRing};
+use super::slot::Slot;
+use crate::{ConfigError, SessionConfig, SessionManager, secret::KeyRing};
 
 /// Gives the routes below it a session: a `tower` layer, for axum, tonic, hyper and whatever else
 /// takes one.
@@ -107,7 +107,7 @@ where
         request.extensions_mut().insert(slot.clone());
         SessionFuture {
             inner: self.inner.call(request),
-            slot,
+            slot: Some(slot),
         }
     }
 }
@@ -118,7 +118,7 @@ pin_project! {
     pub struct SessionFuture<F> {
         #[pin]
         inner: F,
-        slot: Slot,
+        slot: Option<Slot>,
     }
 }
 
@@ -132,69 +132,16 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(context))?;
-        if let Err(error) = this.slot.close(response.headers_mut()) {
+        let closed = this
+            .slot
+            .take()
+            .map_or(Ok(()), |slot| slot.close(response.headers_mut()));
+        if let Err(error) = closed {
             // The handler's answer would claim that something is stored which is not.
             tracing::error!(%error, "session not saved");
             response = Response::default();
             *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
         }
         Poll::Ready(Ok(response))
-    }
-}
-
-/// A request's session that nobody has opened yet. It travels in the request's extensions.
-#[derive(Clone, Debug)]
-pub(crate) struct Slot(Arc<SlotInner>);
-
-#[derive(Debug)]
-struct SlotInner {
-    manager: SessionManager,
-    session: OnceLock<Session>,
-    /// The request's cookies, kept only where an untouched session may have to be refreshed.
-    cookies: Option<HeaderMap>,
-}
-
-impl Slot {
-    fn new(manager: &SessionManager, headers: &HeaderMap) -> Self {
-        let cookies = manager.refreshes_untouched().then(|| {
-            headers
-                .get_all(COOKIE)
-                .iter()
-                .map(|value| (COOKIE, value.clone()))
-                .collect()
-        });
-        Self(Arc::new(SlotInner {
-            manager: manager.clone(),
-            session: OnceLock::new(),
-            cookies,
-        }))
-    }
-
-    /// The session, opened from these headers the first time.
-    pub(crate) fn open(&self, headers: &HeaderMap) -> Session {
-        self.0
-            .session
-            .get_or_init(|| self.0.manager.open(headers))
-            .clone()
-    }
-
-    fn close(&self, headers: &mut HeaderMap) -> Result<(), crate::Error> {
-        let SlotInner {
-            manager,
-            session,
-            cookies,
-        } = &*self.0;
-        match (session.get(), cookies) {
-            (Some(session), _) => manager.close(session, headers),
-            (None, Some(cookies)) if !cookies.is_empty() => {
-                let session = manager.open(cookies);
-                if session.permanent() {
-                    manager.close(&session, headers)
-                } else {
-                    Ok(())
-                }
-            }
-            (None, _) => Ok(()),
-        }
     }
 }

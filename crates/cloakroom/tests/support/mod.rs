@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod app;
+
 use cloakroom::value::{DateTime, Dict, Int, Markup, Text, Value};
 use serde_json::Value as Json;
 
