@@ -1,5 +1,6 @@
 //! Templates have what Flask's have.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 #![cfg(feature = "minijinja")]
 
 mod support;
@@ -19,9 +20,15 @@ async fn render(template: &'static str, fill: impl Fn(&Session)) -> (String, App
         let mut environment = Environment::new();
         environment.add_template("page.html", template).unwrap();
         let page = environment.get_template("page.html").unwrap();
-        Html(page.render(context! { title => "own", ..globals.into_value() }).unwrap())
+        Html(
+            page.render(context! { title => "own", ..globals.into_value() })
+                .unwrap(),
+        )
     };
-    let mut app = App::new(Router::new().route("/", get(page)), SessionConfig::default());
+    let mut app = App::new(
+        Router::new().route("/", get(page)),
+        SessionConfig::default(),
+    );
     app.browser.session(&app.manager.clone(), fill).unwrap();
     app.browser.set_cookie("theme", "\"dark blue\"");
     (app.get_text("/").await, app)
@@ -42,11 +49,14 @@ async fn templates_reach_the_session_in_all_of_flasks_ways() {
 
 #[tokio::test]
 async fn only_markup_goes_into_html_as_it_is() {
-    let (page, _) = render("{{ session.text }} {{ session.safe }} {{ session.list }}", |session| {
-        session.insert("text", "<b>&").unwrap();
-        session.insert("safe", Markup::new("<b>bold</b>")).unwrap();
-        session.insert("list", vec!["<i>"]).unwrap();
-    })
+    let (page, _) = render(
+        "{{ session.text }} {{ session.safe }} {{ session.list }}",
+        |session| {
+            session.insert("text", "<b>&").unwrap();
+            session.insert("safe", Markup::new("<b>bold</b>")).unwrap();
+            session.insert("list", vec!["<i>"]).unwrap();
+        },
+    )
     .await;
     assert_eq!(page, "&lt;b&gt;&amp; <b>bold</b> [&#x27;&lt;i&gt;&#x27;]");
 }
@@ -59,9 +69,13 @@ async fn every_type_has_a_form_in_templates() {
         session.insert("int", 41).unwrap();
         session.insert("float", 1.5).unwrap();
         session.insert("pair", ("a", "b")).unwrap();
-        session.insert("dict", std::collections::HashMap::from([("key", true)])).unwrap();
+        session
+            .insert("dict", std::collections::HashMap::from([("key", true)]))
+            .unwrap();
         session.insert("id", Uuid::from_bytes([0x12; 16])).unwrap();
-        session.insert("at", DateTime::from_unix(0).unwrap()).unwrap();
+        session
+            .insert("at", DateTime::from_unix(0).unwrap())
+            .unwrap();
         session.insert("big", u128::MAX).unwrap();
     })
     .await;
@@ -80,7 +94,10 @@ async fn flashed_messages_are_used_up_wherever_the_page_asks_for_them() {
         session.flash("error", Markup::new("<em>No</em>"));
     })
     .await;
-    assert_eq!(page, "[success] Saved [error] <em>No</em> |2|[&#x27;&lt;em&gt;No&lt;&#x2f;em&gt;&#x27;]");
+    assert_eq!(
+        page,
+        "[success] Saved [error] <em>No</em> |2|[&#x27;&lt;em&gt;No&lt;&#x2f;em&gt;&#x27;]"
+    );
     assert_eq!(app.get_text("/").await, "|0|[]");
 }
 
