@@ -29,7 +29,7 @@ const READS: [(&str, Look); 16] = [
     ("is_new", |session| assert!(!session.is_new())),
     ("is_modified", |session| assert!(!session.is_modified())),
     ("status", |session| {
-        assert!(matches!(session.status(), Status::Loaded { .. }))
+        assert!(matches!(session.status(), Status::Loaded { .. }));
     }),
     ("permanent", |session| assert!(!session.permanent())),
     ("flashes", |session| assert!(session.flashes().is_empty())),
