@@ -1,4 +1,143 @@
-//! Sessions and cookies for Rust web services, the same as Flask's on the wire.
+//! Flask's sessions and cookies for Rust web services: the same cookie, byte for byte, so that a login
+//! made in Flask is a login in Rust, and back.
+//!
+//! A complete program, with [axum](https://docs.rs/axum):
+//!
+//! ```no_run
+//! use axum::{Form, Router, response::Redirect, routing::{get, post}};
+//! use cloakroom::{Error, SecretKey, Session, SessionLayer};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Login {
+//!     username: String,
+//! }
+//!
+//! async fn index(session: Session) -> Result<String, Error> {
+//!     Ok(match session.get::<String>("username")? {
+//!         Some(name) => format!("Logged in as {name}"),
+//!         None => "You are not logged in".into(),
+//!     })
+//! }
+//!
+//! async fn login(session: Session, Form(form): Form<Login>) -> Result<Redirect, Error> {
+//!     session.regenerate();
+//!     session.insert("username", form.username)?;
+//!     session.flash("success", "Welcome back");
+//!     Ok(Redirect::to("/"))
+//! }
+//!
+//! async fn logout(session: Session) -> Redirect {
+//!     session.remove("username");
+//!     Redirect::to("/")
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let sessions = SessionLayer::signed(SecretKey::from_env("SECRET_KEY")?);
+//!     let app = Router::new()
+//!         .route("/", get(index))
+//!         .route("/login", post(login))
+//!         .route("/logout", post(logout))
+//!         .layer(sessions);
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     axum::serve(listener, app).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Give it the `SECRET_KEY` of a Flask 3.1 application, and both know the same visitors.
+//!
+//! # What a handler does
+//!
+//! A handler that names [`Session`] as an argument gets the visitor's session; one that does not pays
+//! nothing for it. Every method takes `&self` and answers at once.
+//!
+//! ```
+//! use cloakroom::{Error, Key, Session, value::Markup};
+//!
+//! const VISITS: Key<u64> = Key::new("visits");
+//!
+//! async fn page(session: Session) -> Result<(), Error> {
+//!     let cart: Vec<(u32, String)> = session.get("cart")?.unwrap_or_default();
+//!     session.insert("cart", cart)?;
+//!     let visits = session.update(VISITS, |visits| visits.unwrap_or(0) + 1)?;
+//!     if visits > 100 {
+//!         session.flash("success", Markup::new("You are <em>loyal</em>"));
+//!     }
+//!     session.set_permanent(true);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! - One struct for the whole session: [`Typed`].
+//! - Messages for the next page: [`Session::flash`] and [`Session::flashes`].
+//! - Cookies of your own: the extractor [`Cookies`] reads them, [`Cookie`] sets and deletes them.
+//! - Templates: with the feature `minijinja`, `template::Globals` gives them `session`,
+//!   `get_flashed_messages` and `request.cookies`.
+//! - Links that expire (a password reset): [`token::signed`], all of itsdangerous.
+//! - Tests: [`testing::Browser`] keeps cookies and edits the session between requests, as Flask's
+//!   `session_transaction` does.
+//!
+//! # What reaches the browser
+//!
+//! The session lives in the cookie: signed, so that nobody can change it, but readable by whoever has
+//! the browser. Do not put secrets in it. A browser keeps 4096 bytes; a larger session is an error that
+//! names its largest keys.
+//!
+//! | the request | the response |
+//! | --- | --- |
+//! | leaves its session alone | gets nothing, and no cookie is looked at |
+//! | reads | `Vary: Cookie`; the cookie again at most once an hour ([`Refresh`]) |
+//! | changes something | the new cookie, `Vary: Cookie`, and no shared cache may keep it |
+//! | removes the last key | the removal of the cookie |
+//!
+//! A cookie that is expired, altered or of another key gives an empty session; [`Session::status`] says
+//! why. Two requests at once that both change the session each send a cookie, and the browser keeps
+//! the later one: that is in the nature of sessions in cookies. So is that a copy of a cookie stays
+//! valid until it expires, even after a logout.
+//!
+//! # Beside Flask
+//!
+//! [`SessionConfig::default`] writes Flask's cookie with safer attributes and fewer headers.
+//! [`SessionConfig::flask`] sends header for header what Flask sends. [`FlaskSettings`] reads Flask's
+//! own names (`SECRET_KEY_FALLBACKS`, `SESSION_COOKIE_SAMESITE`, `PERMANENT_SESSION_LIFETIME`, …) from a
+//! map, a TOML file or `FLASK_` environment variables:
+//!
+//! ```no_run
+//! use cloakroom::{ConfigError, FlaskSettings, SessionLayer};
+//!
+//! # fn main() -> Result<(), ConfigError> {
+//! let settings = FlaskSettings::from_env();
+//! let sessions = SessionLayer::signed_with(settings.keys()?, settings.session()?)?;
+//! # Ok(()) }
+//! ```
+//!
+//! All of Python's types in a session keep their type here: [`Value`] has the table. What a request
+//! does not change goes back with the bytes it came with. `COMPATIBILITY.md` in the repository lists
+//! every difference that is meant.
+//!
+//! # Keys
+//!
+//! [`SecretKey`] refuses what is too short or published somewhere. To change it with nobody noticing,
+//! sign with the new key and keep the old one for reading:
+//!
+//! ```
+//! use cloakroom::{KeyRing, SecretKey};
+//!
+//! # fn keys() -> Result<KeyRing, cloakroom::SecretKeyError> {
+//! let keys = KeyRing::new(SecretKey::from_env("SECRET_KEY")?).fallback(SecretKey::from_env("OLD_SECRET_KEY")?);
+//! # Ok(keys) }
+//! ```
+//!
+//! # Features
+//!
+//! - `axum` (default): extractors and response parts, on `axum-core` alone. The layer itself works
+//!   under any tower server.
+//! - `minijinja`: Flask's names in templates.
+//! - `toml`: settings from TOML files.
+//! - `idna`: cookie domains outside ASCII.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
 mod config;

@@ -1,5 +1,7 @@
 //! P1: the session cookie is Flask's, byte for byte, and opens what Flask opens.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! P1: one request through the layer sends the headers that Flask sends.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
 mod support;
 
 use std::convert::Infallible;

@@ -1,5 +1,7 @@
 //! P1: tagged JSON is the same text that Flask writes, and reads what Flask reads.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
 mod support;
 
 use cloakroom::{

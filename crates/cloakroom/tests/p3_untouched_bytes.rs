@@ -1,5 +1,7 @@
 //! P3: what a request did not change goes back with the bytes it came with.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
 use cloakroom::{
     Clock, SecretKey, SessionConfig, SessionManager,
     token::{

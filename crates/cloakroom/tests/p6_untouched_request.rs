@@ -1,6 +1,8 @@
 //! P6: a request that does not touch its session costs no parse, no verification, no header, and at
 //! most two allocations more than a layer that does nothing.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
 mod support;
 
 use std::{

@@ -1,9 +1,11 @@
 //! S40, S45, S46, S47: a response that depends on the session says so, and no shared cache keeps it.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
 mod support;
 
 use axum::{Router, response::IntoResponse, routing::get};
-use cloakroom::{Cookies, Refresh, Session, SessionConfig, Typed, Value};
+use cloakroom::{Cookies, Refresh, Session, SessionConfig, Status, Typed, Value};
 use serde::{Deserialize, Serialize};
 use support::app::{App, header};
 
@@ -12,29 +14,31 @@ type Look = fn(&Session);
 const READS: [(&str, Look); 16] = [
     ("get", |session| drop(session.get::<Value>("a"))),
     ("get_or_insert_with", |session| {
-        drop(session.get_or_insert_with("a", || 1))
+        drop(session.get_or_insert_with("a", || 1));
     }),
     ("contains_key", |session| assert!(session.contains_key("a"))),
     ("keys", |session| assert_eq!(session.keys(), ["a"])),
     ("len", |session| assert_eq!(session.len(), 1)),
     ("is_empty", |session| assert!(!session.is_empty())),
     ("snapshot", |session| {
-        assert_eq!(session.snapshot().len(), 1)
+        assert_eq!(session.snapshot().len(), 1);
     }),
     ("to_tagged_json", |session| {
-        assert_eq!(session.to_tagged_json(), r#"{"a":1}"#)
+        assert_eq!(session.to_tagged_json(), r#"{"a":1}"#);
     }),
     ("is_new", |session| assert!(!session.is_new())),
     ("is_modified", |session| assert!(!session.is_modified())),
-    ("status", |session| drop(session.status())),
+    ("status", |session| {
+        assert!(matches!(session.status(), Status::Loaded { .. }));
+    }),
     ("permanent", |session| assert!(!session.permanent())),
     ("flashes", |session| assert!(session.flashes().is_empty())),
     ("flashes_in", |session| {
-        assert!(session.flashes_in(&["error"]).is_empty())
+        assert!(session.flashes_in(&["error"]).is_empty());
     }),
     ("save", |session| session.save().unwrap()),
     ("fmt", |session| {
-        assert!(format!("{session:?}").starts_with("Session"))
+        assert!(format!("{session:?}").starts_with("Session"));
     }),
 ];
 const WRITES: [(&str, Look); 8] = [
@@ -42,7 +46,7 @@ const WRITES: [(&str, Look); 8] = [
     ("remove", |session| drop(session.remove("a"))),
     ("take", |session| drop(session.take::<u8>("a"))),
     ("update", |session| {
-        drop(session.update("a", |n: Option<u8>| n.unwrap_or(0) + 1))
+        drop(session.update("a", |n: Option<u8>| n.unwrap_or(0) + 1));
     }),
     ("clear", Session::clear),
     ("set_permanent", |session| session.set_permanent(true)),
@@ -74,7 +78,7 @@ fn s45_the_lists_name_every_public_method() {
     assert_eq!(count, named.len() - 1, "`fmt` is a trait's");
 }
 
-async fn app_with(look: Look) -> App {
+fn app_with(look: Look) -> App {
     let mut app = App::new(
         Router::new().route(
             "/",
@@ -92,7 +96,7 @@ async fn app_with(look: Look) -> App {
 #[tokio::test]
 async fn s45_every_read_varies_and_writes_nothing() {
     for (name, look) in READS {
-        let response = app_with(look).await.get("/").await;
+        let response = app_with(look).get("/").await;
         assert_eq!(header(&response, "vary"), ["Cookie"], "{name}");
         assert!(
             header(&response, "set-cookie").is_empty(),
@@ -105,7 +109,7 @@ async fn s45_every_read_varies_and_writes_nothing() {
 #[tokio::test]
 async fn s45_s46_every_write_varies_and_is_private() {
     for (name, look) in WRITES {
-        let response = app_with(look).await.get("/").await;
+        let response = app_with(look).get("/").await;
         assert_eq!(header(&response, "vary"), ["Cookie"], "{name}");
         assert_eq!(header(&response, "set-cookie").len(), 1, "{name}");
         assert_eq!(header(&response, "cache-control"), ["private"], "{name}");
@@ -249,7 +253,7 @@ async fn s40_there_is_one_cookie_of_our_name() {
     );
     app.browser
         .session(&app.manager.clone(), |session| {
-            assert_eq!(session.get::<u8>("a").unwrap(), Some(1))
+            assert_eq!(session.get::<u8>("a").unwrap(), Some(1));
         })
         .unwrap();
 }

@@ -17,9 +17,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(settings: Settings) -> Result<(), StartError> {
+    let listener = tour::listen(settings.port).await?;
     let keys = tour::keys(&settings.data)?;
     let app = tour::app(keys.ring, tour::todos(&settings.data).await?)?;
-    let listener = tour::listen(settings.port).await?;
 
     println!("Listening on http://{}", listener.local_addr()?);
     println!("{}", keys.origin);

@@ -99,7 +99,7 @@ pub enum StartError {
     Database {
         /// The database file.
         path: PathBuf,
-        /// What SQLite said.
+        /// What `SQLite` said.
         source: sqlx::Error,
     },
     /// The session settings contradict each other.
@@ -167,7 +167,7 @@ fn unwritable(data: &Path, source: io::Error) -> StartError {
 ///
 /// # Errors
 ///
-/// [`StartError::Data`] if the folder cannot be made, [`StartError::Database`] if SQLite cannot use the file.
+/// [`StartError::Data`] if the folder cannot be made, [`StartError::Database`] if `SQLite` cannot use the file.
 pub async fn todos(data: &Path) -> Result<Todos, StartError> {
     fs::create_dir_all(data).map_err(|source| unwritable(data, source))?;
     let path = data.join("todo.sqlite");

@@ -1,4 +1,4 @@
-//! The to-do list in SQLite. Every statement names the owner; every value is bound.
+//! The to-do list in `SQLite`. Every statement names the owner; every value is bound.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ impl Todos {
     ///
     /// # Errors
     ///
-    /// What SQLite says, or a migration that was changed after it ran.
+    /// What `SQLite` says, or a migration that was changed after it ran.
     pub async fn open(path: &Path) -> Result<Self, Error> {
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -41,7 +41,7 @@ impl Todos {
     ///
     /// # Errors
     ///
-    /// What SQLite says; so for all below.
+    /// What `SQLite` says.
     pub async fn of(&self, owner: &str) -> Result<Vec<Todo>, Error> {
         sqlx::query_as("SELECT id, title, done FROM todos WHERE owner = ? ORDER BY id")
             .bind(owner)
@@ -50,6 +50,10 @@ impl Todos {
     }
 
     /// Adds a task to the list of `owner`.
+    ///
+    /// # Errors
+    ///
+    /// What `SQLite` says.
     pub async fn add(&self, owner: &str, title: &str) -> Result<(), Error> {
         sqlx::query("INSERT INTO todos (owner, title) VALUES (?, ?)")
             .bind(owner)
@@ -60,6 +64,10 @@ impl Todos {
     }
 
     /// Marks a task of `owner` as done, or as not done again. Somebody else's stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// What `SQLite` says.
     pub async fn toggle(&self, owner: &str, id: i64) -> Result<(), Error> {
         sqlx::query("UPDATE todos SET done = NOT done WHERE id = ? AND owner = ?")
             .bind(id)
@@ -70,6 +78,10 @@ impl Todos {
     }
 
     /// Deletes a task of `owner`. Somebody else's stays.
+    ///
+    /// # Errors
+    ///
+    /// What `SQLite` says.
     pub async fn delete(&self, owner: &str, id: i64) -> Result<(), Error> {
         sqlx::query("DELETE FROM todos WHERE id = ? AND owner = ?")
             .bind(id)

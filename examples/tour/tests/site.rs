@@ -48,7 +48,7 @@ async fn every_page_shows_its_lines_its_flask_twin_and_its_file() {
         let page = alice.get(path).await;
         assert_eq!(page.status, StatusCode::OK, "{path}");
         assert!(page.text.contains("<figcaption>Flask"), "{path}");
-        assert!(page.text.contains("<span class=\"k\">fn</span>"), "{path}");
+        assert!(page.text.contains("<span class=\"k\">"), "{path}");
         assert!(!page.text.contains("shown: "), "{path}");
         assert!(
             !page.text.contains("<!--"),
@@ -154,28 +154,49 @@ async fn the_panel_shows_the_ticket_that_this_answer_hands_out() {
     assert_eq!(page.element("ticket"), "Cookie no ticket yet");
     assert!(!page.headers.contains_key(header::SET_COOKIE));
 
-    let page = alice.get("/counter").await;
-    let parts: Vec<_> = ["payload", "time", "signature"]
-        .map(|part| page.element(part))
+    let counted = alice.get("/counter").await;
+    let torn: Vec<_> = ["payload", "time", "signature"]
+        .map(|part| counted.element(part))
         .into();
-    assert_eq!(parts.join("."), alice.ticket());
-    assert_eq!(page.element("verdict"), "accepted");
-    assert_eq!(page.element("entries"), "Key Value Type visits 1 int");
-    assert!(page.element("age").ends_with("old"));
-    let size = "session".len() + alice.ticket().len();
-    assert!(page.element("size").starts_with(&format!("{size} of 4096")));
-    assert!(page.element("answer").contains("new ticket"));
+    assert_eq!(torn.join("."), alice.ticket());
+    assert_eq!(counted.element("verdict"), "accepted");
+    assert_eq!(counted.element("entries"), "Key Value Type visits 1 int");
+    assert!(counted.element("age").ends_with("old"));
+    let bytes = "session".len() + alice.ticket().len();
+    assert!(
+        counted
+            .element("size")
+            .starts_with(&format!("{bytes} of 4096"))
+    );
+    assert!(counted.element("answer").contains("new ticket"));
 
-    let panel = alice.get("/panel").await;
-    assert_eq!(panel.element("payload"), parts[0]);
-    assert!(panel.text.len() < page.text.len());
-    assert_eq!(panel.headers[header::CACHE_CONTROL], "no-store");
+    let alone = alice.get("/panel").await;
+    assert_eq!(alone.element("payload"), torn[0]);
+    assert!(alone.text.len() < counted.text.len());
+    assert_eq!(alone.headers[header::CACHE_CONTROL], "no-store");
 
     let page = alice.get("/account").await;
     assert!(
         page.element("answer").contains("changed nothing"),
         "a page that only reads writes nothing"
     );
+}
+
+#[tokio::test]
+async fn the_panel_knows_what_the_browser_does_with_a_new_ticket_and_with_a_taken_one() {
+    let site = Site::open().await;
+    let mut alice = site.visitor();
+    alice.get("/counter").await;
+    let second = alice.get("/counter").await;
+    assert_eq!(second.element("entries"), "Key Value Type visits 2 int");
+    assert!(alice.ticket().starts_with(&second.element("payload")));
+
+    // Nothing but a message on the ticket: showing it empties the session.
+    let mut bob = site.visitor();
+    let page = bob.submit("/flash", "title=bye").await;
+    assert_eq!(page.element("ticket"), "Cookie no ticket yet");
+    assert!(page.element("answer").contains("took your ticket back"));
+    assert_eq!(bob.ticket(), "");
 }
 
 #[tokio::test]
@@ -207,7 +228,9 @@ async fn no_page_shows_the_secret_key() {
     let site = Site::open().await;
     let mut alice = site.visitor();
     alice.post("/login", "username=alice&remember=yes").await;
-    let hex: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = SECRET
+        .bytes()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     for path in PAGES
         .iter()
         .chain(&["/panel", "/session.json", "/no/such/page"])

@@ -108,7 +108,7 @@ fn skip(format: &TaggedJson, scanner: &mut Scanner<'_>, text: &str) -> Result<()
     let start = scanner.position();
     match scanner.token()? {
         Token::Array => {
-            let mut more = scanner.first_item()?;
+            let mut more = scanner.first_item();
             while more {
                 skip(format, scanner, text)?;
                 more = scanner.next_item()?;

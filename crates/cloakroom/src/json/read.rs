@@ -58,7 +58,7 @@ fn value(scanner: &mut Scanner<'_>, objects: &impl Objects) -> Result<Value, Jso
         Token::Text(raw) => Value::Text(raw.to_text(scanner)),
         Token::Array => {
             let mut items = Vec::new();
-            let mut more = scanner.first_item()?;
+            let mut more = scanner.first_item();
             while more {
                 items.push(value(scanner, objects)?);
                 more = scanner.next_item()?;

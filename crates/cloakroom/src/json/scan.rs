@@ -219,9 +219,9 @@ impl<'a> Scanner<'a> {
 
     /// After `[`: whether there is an item, which then starts here.
     #[inline]
-    pub(crate) fn first_item(&mut self) -> Result<bool, JsonError> {
+    pub(crate) fn first_item(&mut self) -> bool {
         self.skip_space();
-        Ok(!self.close(b']'))
+        !self.close(b']')
     }
 
     /// After an item: whether another one follows.

@@ -146,7 +146,7 @@ impl<'a, E: Extensions> Writer<'a, E> {
             Value::Tuple(items) => extensions.tuple(self, items)?,
             Value::Dict(dict) => self.dict(dict)?,
             Value::Bytes(_) | Value::Markup(_) | Value::Uuid(_) | Value::DateTime(_) => {
-                extensions.value(self, value)?
+                extensions.value(self, value)?;
             }
         }
         Ok(())
@@ -325,7 +325,7 @@ fn sort(pairs: &mut [&(Value, Value)]) -> Result<(), JsonError> {
         Order::Text => pairs.sort_by(|(left, _), (right, _)| key_wtf8(left).cmp(key_wtf8(right))),
         Order::Ints => pairs.sort_by_key(|(key, _)| key_int(key)),
         Order::Floats => {
-            pairs.sort_by(|(left, _), (right, _)| key_float(left).total_cmp(&key_float(right)))
+            pairs.sort_by(|(left, _), (right, _)| key_float(left).total_cmp(&key_float(right)));
         }
         Order::Impossible => {
             let other = rest

@@ -93,9 +93,12 @@ pub(crate) struct State {
     /// Flashes taken out in this request, for later calls.
     taken: Option<Vec<Flash>>,
     /// What `save` has decided, until something changes again.
-    saved: Option<Option<HeaderValue>>,
+    saved: Option<Saved>,
     closed: bool,
 }
+
+/// The header that `save` made, or none if there is nothing to send.
+struct Saved(Option<HeaderValue>);
 
 impl State {
     pub(crate) fn new(entries: Entries, status: Status) -> Self {
@@ -182,7 +185,6 @@ impl Session {
     /// The session's last key takes the cookie with it.
     #[doc(alias = "pop")]
     #[doc(alias = "__delitem__")]
-    #[allow(clippy::needless_pass_by_value)]
     pub fn remove(&self, key: impl SessionKey) -> Option<Value> {
         let mut state = self.write_late("remove")?;
         let value = state.entries.remove(self.format(), key.as_key())?;
@@ -263,7 +265,6 @@ impl Session {
 
     /// Whether `key` is there.
     #[doc(alias = "__contains__")]
-    #[allow(clippy::needless_pass_by_value)]
     pub fn contains_key(&self, key: impl SessionKey) -> bool {
         self.read().entries.contains(key.as_key())
     }
@@ -374,7 +375,7 @@ impl Session {
     pub fn save(&self) -> Result<(), Error> {
         let mut state = self.write_open()?;
         let header = self.inner.backend.commit(&state)?;
-        state.saved = Some(header);
+        state.saved = Some(Saved(header));
         Ok(())
     }
 
@@ -383,7 +384,7 @@ impl Session {
         let mut state = self.lock();
         state.closed = true;
         match state.saved.take() {
-            Some(header) => Ok(header),
+            Some(Saved(header)) => Ok(header),
             None => self.inner.backend.commit(&state),
         }
     }

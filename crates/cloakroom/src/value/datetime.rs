@@ -30,6 +30,10 @@ pub struct DateTime {
     offset: Option<i32>,
 }
 
+/// The first and the last second of the years 1 to 9999.
+const FIRST_SECOND: i64 = -62_135_596_800;
+const LAST_SECOND: i64 = 253_402_300_799;
+
 /// The moment is outside the years 1 to 9999, or the text is no date with time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a date with time between the years 1 and 9999")]
@@ -251,10 +255,8 @@ impl From<SystemTime> for DateTime {
                 }
             }
         };
-        const FIRST: i64 = -62_135_596_800;
-        const LAST: i64 = 253_402_300_799;
         Self {
-            unix_seconds: seconds.clamp(FIRST, LAST),
+            unix_seconds: seconds.clamp(FIRST_SECOND, LAST_SECOND),
             microsecond,
             offset: Some(0),
         }

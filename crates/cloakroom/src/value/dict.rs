@@ -28,13 +28,11 @@ impl Dict {
     /// Sets a value and returns the one it replaces, whose place it takes.
     pub fn insert(&mut self, key: impl Into<Value>, value: impl Into<Value>) -> Option<Value> {
         let (key, value) = (key.into(), value.into());
-        match self.pairs.iter_mut().find(|(name, _)| *name == key) {
-            Some((_, old)) => Some(std::mem::replace(old, value)),
-            None => {
-                self.pairs.push((key, value));
-                None
-            }
+        if let Some((_, old)) = self.pairs.iter_mut().find(|(name, _)| *name == key) {
+            return Some(std::mem::replace(old, value));
         }
+        self.pairs.push((key, value));
+        None
     }
 
     /// Removes a text key and returns its value.
@@ -127,9 +125,9 @@ impl<K: Into<Value>, V: Into<Value>> FromIterator<(K, V)> for Dict {
                 Value::Text(key) => text_pairs.push((key, value.into())),
                 // Keys that are not text are rare: as soon as there is one, pairs go in one by one.
                 other => {
-                    text_pairs
-                        .drain(..)
-                        .for_each(|(key, value)| drop(dict.insert(key, value)));
+                    for (key, value) in text_pairs.drain(..) {
+                        dict.insert(key, value);
+                    }
                     dict.insert(other, value);
                 }
             }
@@ -137,9 +135,9 @@ impl<K: Into<Value>, V: Into<Value>> FromIterator<(K, V)> for Dict {
         if dict.is_empty() {
             return Self::from_text_pairs(text_pairs);
         }
-        text_pairs
-            .into_iter()
-            .for_each(|(key, value)| drop(dict.insert(key, value)));
+        for (key, value) in text_pairs {
+            dict.insert(key, value);
+        }
         dict
     }
 }

@@ -157,7 +157,7 @@ impl Serializer for ValueSerializer {
 
     fn serialize_map(self, _: Option<usize>) -> Result2<Pairs> {
         Ok(Pairs {
-            pairs: Vec::new(),
+            entries: Vec::new(),
             key: None,
             variant: None,
         })
@@ -175,7 +175,7 @@ impl Serializer for ValueSerializer {
         _: usize,
     ) -> Result2<Pairs> {
         Ok(Pairs {
-            pairs: Vec::new(),
+            entries: Vec::new(),
             key: None,
             variant: Some(variant),
         })
@@ -244,14 +244,14 @@ items!(
 );
 
 struct Pairs {
-    pairs: Vec<(Value, Value)>,
+    entries: Vec<(Value, Value)>,
     key: Option<Value>,
     variant: Option<&'static str>,
 }
 
 impl Pairs {
     fn finish(self) -> Value {
-        let dict = Value::Dict(self.pairs.into_iter().collect());
+        let dict = Value::Dict(self.entries.into_iter().collect());
         match self.variant {
             Some(variant) => single(variant, dict),
             None => dict,
@@ -281,7 +281,7 @@ impl ser::SerializeMap for Pairs {
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result2<()> {
         let key = self.key.take().ok_or(ConversionError::Refused)?;
-        self.pairs.push((key, value.serialize(ValueSerializer)?));
+        self.entries.push((key, value.serialize(ValueSerializer)?));
         Ok(())
     }
 
@@ -297,7 +297,7 @@ macro_rules! fields {
             type Error = ConversionError;
 
             fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result2<()> {
-                self.pairs.push((name.into(), value.serialize(ValueSerializer)?));
+                self.entries.push((name.into(), value.serialize(ValueSerializer)?));
                 Ok(())
             }
 

@@ -5,7 +5,6 @@ use axum_core::{
 use http::{StatusCode, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::slot::Slot;
 use crate::{
     Error, Session, Typed,
     cookie::{CookieError, RequestCookies, SetCookie},
@@ -38,8 +37,7 @@ impl<S: Sync, T: Serialize + DeserializeOwned> FromRequestParts<S> for Typed<T> 
 }
 
 fn open(parts: &Parts) -> Result<Session, Error> {
-    let slot = parts.extensions.get::<Slot>().ok_or(Error::MissingLayer)?;
-    slot.open(&parts.headers)
+    Session::open(&parts.headers, &parts.extensions)
 }
 
 /// The cookies that the browser sent, session or not. Never fails: a header that is no cookie holds

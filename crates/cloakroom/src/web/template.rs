@@ -157,9 +157,18 @@ impl Object for SessionObject {
         ObjectRepr::Map
     }
 
+    /// An entry; where there is none of the name, what Flask's session has as attributes.
     fn get_value(self: &Arc<Self>, key: &TemplateValue) -> Option<TemplateValue> {
         let key = key.as_str()?;
-        self.0.get::<Value>(key).ok().flatten().map(template_value)
+        if let Some(value) = self.0.get::<Value>(key).ok().flatten() {
+            return Some(template_value(value));
+        }
+        match key {
+            "permanent" => Some(self.0.permanent().into()),
+            "new" => Some(self.0.is_new().into()),
+            "modified" => Some(self.0.is_modified().into()),
+            _ => None,
+        }
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {

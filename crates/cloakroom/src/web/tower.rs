@@ -3,13 +3,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response};
+use http::{Extensions, HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::slot::Slot;
-use crate::{ConfigError, SessionConfig, SessionManager, secret::KeyRing};
+use crate::{ConfigError, Error, Session, SessionConfig, SessionManager, secret::KeyRing};
 
 /// Gives the routes below it a session: a `tower` layer, for axum, tonic, hyper and whatever else
 /// takes one.
@@ -79,6 +79,29 @@ impl<S> Layer<S> for SessionLayer {
             inner,
             manager: self.manager.clone(),
         }
+    }
+}
+
+impl Session {
+    /// The session of a request that came through a [`SessionLayer`], for servers that have no
+    /// extractors. It is opened the first time; later calls for the same request give the same.
+    ///
+    /// ```
+    /// use cloakroom::{Error, Session};
+    ///
+    /// async fn handler<B>(request: http::Request<B>) -> Result<http::Response<String>, Error> {
+    ///     let session = Session::open(request.headers(), request.extensions())?;
+    ///     let visits = session.update("visits", |visits: Option<u64>| visits.unwrap_or(0) + 1)?;
+    ///     Ok(http::Response::new(visits.to_string()))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingLayer`].
+    pub fn open(headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Error> {
+        let slot = extensions.get::<Slot>().ok_or(Error::MissingLayer)?;
+        slot.open(headers)
     }
 }
 

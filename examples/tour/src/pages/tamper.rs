@@ -90,11 +90,7 @@ async fn change(cookies: Cookies, Form(form): Form<Change>) -> Result<Response, 
     else {
         return Ok(back.into_response());
     };
-    let wanted = form
-        .character
-        .chars()
-        .next()
-        .filter(|c| c.is_ascii_graphic());
+    let wanted = form.character.chars().next().filter(char::is_ascii_graphic);
     let after = wanted
         .filter(|c| *c != before)
         .unwrap_or_else(|| next_letter(before));
@@ -121,14 +117,13 @@ fn plain(name: &'static str) -> Cookie {
     Cookie::new(name).http_only(true).same_site(SameSite::Lax)
 }
 
-/// The letter after this one in the alphabet of tickets.
+/// The letter after this one, and the first after the last.
 fn next_letter(letter: char) -> char {
-    match letter {
-        'A'..'Z' | 'a'..'z' | '0'..'9' => char::from_u32(u32::from(letter) + 1).unwrap_or('A'),
-        'Z' => 'a',
-        'z' => '0',
-        _ => 'A',
-    }
+    let mut alphabet = ('A'..='Z')
+        .chain('a'..='z')
+        .chain('0'..='9')
+        .skip_while(|c| *c != letter);
+    alphabet.nth(1).unwrap_or('A')
 }
 
 fn noted(changed: &str) -> Option<(usize, char)> {

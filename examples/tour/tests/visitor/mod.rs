@@ -1,5 +1,7 @@
 //! A visitor of the tour: a browser with its cookies, posting forms as a browser does.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -82,7 +84,6 @@ impl Answer {
     }
 
     /// Where it sends the browser.
-    #[allow(dead_code)] // each test file is a program of its own
     pub(crate) fn location(&self) -> &str {
         self.headers[header::LOCATION].to_str().unwrap()
     }
@@ -122,7 +123,6 @@ impl Visitor {
     }
 
     /// Posts a form and goes where the answer sends.
-    #[allow(dead_code)]
     pub(crate) async fn submit(&mut self, path: &str, form: &str) -> Answer {
         let answer = self.post(path, form).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);

@@ -1,0 +1,326 @@
+//! Settings: Flask's names from everywhere, and mistakes found at start with the name in the message.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
+mod support;
+
+use std::time::Duration;
+
+use cloakroom::{
+    ConfigError, FlaskSettings, SameSite, SecretKey, SessionConfig, SessionLayer, SessionManager,
+    Value, value::Dict,
+};
+use http::HeaderMap;
+use support::app::{NOW, header, key};
+
+const KEY: &str = "6af7b8a2f0c94e6db3c2a1d4e5f60718";
+
+fn session(name: &'static str, value: impl Into<Value>) -> Result<SessionConfig, ConfigError> {
+    FlaskSettings::from_map([(name, value.into())]).session()
+}
+
+fn list(items: &[&str]) -> Value {
+    Value::List(items.iter().map(|item| Value::from(*item)).collect())
+}
+
+/// The Set-Cookie header of a permanent session.
+fn set_cookie(config: SessionConfig) -> String {
+    let manager =
+        SessionManager::signed(key(), config.clock(cloakroom::Clock::manual(NOW))).unwrap();
+    let session = manager.new_session();
+    session.set_permanent(true);
+    let mut response = http::Response::new(());
+    manager.close(&session, response.headers_mut()).unwrap();
+    header(&response, "set-cookie")[0]
+        .split_once("; ")
+        .unwrap()
+        .1
+        .to_owned()
+}
+
+#[test]
+fn flask_names_do_what_they_do_in_flask() {
+    let all = FlaskSettings::from_map([
+        ("SESSION_COOKIE_DOMAIN", Value::from("example.com")),
+        ("SESSION_COOKIE_PATH", "/app".into()),
+        ("APPLICATION_ROOT", "/ignored".into()),
+        ("SESSION_COOKIE_HTTPONLY", false.into()),
+        ("SESSION_COOKIE_SECURE", true.into()),
+        ("SESSION_COOKIE_SAMESITE", "strict".into()),
+        ("SESSION_COOKIE_PARTITIONED", 1.into()),
+        ("PERMANENT_SESSION_LIFETIME", Value::Float(3600.9)),
+        ("DEBUG", true.into()),
+    ]);
+    assert_eq!(
+        set_cookie(all.session().unwrap()),
+        "Domain=example.com; Expires=Tue, 14 Nov 2023 23:13:20 GMT; Secure; Path=/app; SameSite=Strict; Partitioned"
+    );
+    assert_eq!(
+        set_cookie(FlaskSettings::default().session().unwrap()),
+        set_cookie(SessionConfig::flask())
+    );
+    assert_eq!(
+        set_cookie(session("APPLICATION_ROOT", "/root").unwrap()),
+        "Expires=Fri, 15 Dec 2023 22:13:20 GMT; HttpOnly; Path=/root"
+    );
+}
+
+#[test]
+fn mistakes_name_the_setting() {
+    let table = [
+        (
+            session("SESSION_COOKIE_SECRE", true),
+            "SESSION_COOKIE_SECRE is not a setting; did you mean SESSION_COOKIE_SECURE?",
+        ),
+        (
+            session("SESSION_COLOUR", "red"),
+            "SESSION_COLOUR is not a setting",
+        ),
+        (
+            session("SECRET_KEYS", "x"),
+            "SECRET_KEYS is not a setting; did you mean SECRET_KEY?",
+        ),
+        (
+            session("SESSION_TYPE", "redis"),
+            "SESSION_TYPE is for sessions in a store, which this version does not have; remove it to keep sessions in the cookie",
+        ),
+        (
+            session("SESSION_COOKIE_SECURE", "True"),
+            "SESSION_COOKIE_SECURE must be true or false",
+        ),
+        (
+            session("SESSION_COOKIE_NAME", 5),
+            "SESSION_COOKIE_NAME must be text",
+        ),
+        (
+            session("SESSION_COOKIE_SAMESITE", "sometimes"),
+            "SESSION_COOKIE_SAMESITE must be Strict, Lax or None",
+        ),
+        (
+            session("PERMANENT_SESSION_LIFETIME", -1),
+            "PERMANENT_SESSION_LIFETIME must be a number of seconds, not negative",
+        ),
+        (
+            session("PERMANENT_SESSION_LIFETIME", "31 days"),
+            "PERMANENT_SESSION_LIFETIME must be a number of seconds, not negative",
+        ),
+        (
+            session("MAX_COOKIE_SIZE", -5),
+            "MAX_COOKIE_SIZE must be a number of bytes, 0 for no limit",
+        ),
+    ];
+    for (result, message) in table {
+        assert_eq!(result.unwrap_err().to_string(), message);
+    }
+}
+
+#[test]
+fn contradictions_name_the_setting_that_has_to_change() {
+    for (name, value, culprit) in [
+        (
+            "SESSION_COOKIE_SAMESITE",
+            "None",
+            "SESSION_COOKIE_SAMESITE: SameSite=None needs Secure",
+        ),
+        (
+            "SESSION_COOKIE_NAME",
+            "__Host-session",
+            "SESSION_COOKIE_NAME: a cookie whose name begins with __Host- needs",
+        ),
+        (
+            "SESSION_COOKIE_NAME",
+            "my session",
+            "SESSION_COOKIE_NAME: \"my session\" is not a cookie name",
+        ),
+        ("SESSION_COOKIE_PATH", "app", "SESSION_COOKIE_PATH: "),
+        (
+            "SESSION_COOKIE_DOMAIN",
+            "exam ple.com",
+            "SESSION_COOKIE_DOMAIN: ",
+        ),
+    ] {
+        let message = session(name, value).unwrap_err().to_string();
+        assert!(message.starts_with(culprit), "{message}");
+    }
+    // The same rules hold for settings made in code.
+    let config = SessionConfig::default()
+        .secure(false)
+        .same_site(SameSite::None);
+    assert!(matches!(
+        SessionManager::signed(key(), config),
+        Err(ConfigError::Cookie(_))
+    ));
+    let config = SessionConfig::default()
+        .cookie_name("__Host-session")
+        .domain("example.com");
+    assert!(matches!(
+        SessionLayer::signed_with(key(), config),
+        Err(ConfigError::Cookie(_))
+    ));
+    assert!(
+        SessionLayer::signed_with(
+            key(),
+            SessionConfig::default().cookie_name("__Host-session")
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn s57_keys_come_from_the_settings_and_weak_ones_are_refused() {
+    let keys = |map: Vec<(&'static str, Value)>| FlaskSettings::from_map(map).keys();
+    assert!(matches!(keys(vec![]), Err(ConfigError::MissingKey)));
+    assert!(matches!(
+        keys(vec![("SECRET_KEY", Value::None)]),
+        Err(ConfigError::MissingKey)
+    ));
+    for weak in [
+        "",
+        "dev",
+        "hunter2",
+        "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+    ] {
+        let error = keys(vec![("SECRET_KEY", weak.into())]).unwrap_err();
+        assert!(error.to_string().starts_with("SECRET_KEY: "), "{error}");
+        assert!(
+            weak.len() < 5 || !format!("{error} {error:?}").contains(weak),
+            "P10: {error}"
+        );
+    }
+    let ring = keys(vec![
+        ("SECRET_KEY", KEY.into()),
+        ("SECRET_KEY_FALLBACKS", list(&["an old key of some length"])),
+    ])
+    .unwrap();
+    assert_eq!(ring.fallbacks().len(), 1);
+    let bytes = Value::Bytes(vec![0xff; 16]);
+    assert_eq!(
+        keys(vec![("SECRET_KEY", bytes)])
+            .unwrap()
+            .signing()
+            .expose_secret(),
+        [0xff; 16]
+    );
+    // T27: Flask takes one text apart into keys of one character.
+    let error = keys(vec![
+        ("SECRET_KEY", KEY.into()),
+        ("SECRET_KEY_FALLBACKS", "an old key of some length".into()),
+    ])
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "SECRET_KEY_FALLBACKS must be a list of keys, the oldest first"
+    );
+    let error = keys(vec![
+        ("SECRET_KEY", KEY.into()),
+        ("SECRET_KEY_FALLBACKS", list(&["old"])),
+    ])
+    .unwrap_err();
+    assert!(
+        error.to_string().starts_with("SECRET_KEY_FALLBACKS: "),
+        "{error}"
+    );
+    let settings = FlaskSettings::from_map(
+        [("SECRET_KEY", KEY)].map(|(name, value)| (name, Value::from(value))),
+    );
+    assert_eq!(format!("{settings:?}"), "{\"SECRET_KEY\"}", "P10");
+}
+
+#[cfg(feature = "toml")]
+#[test]
+fn toml_files_serve_both_applications() {
+    let text = format!(
+        "SECRET_KEY = \"{KEY}\"\nSESSION_COOKIE_SECURE = true\nPERMANENT_SESSION_LIFETIME = 60\n[other]\nkey = 1\n"
+    );
+    let settings = FlaskSettings::from_toml(&text).unwrap();
+    assert_eq!(
+        settings.keys().unwrap().signing().expose_secret(),
+        KEY.as_bytes()
+    );
+    assert_eq!(
+        set_cookie(settings.session().unwrap()),
+        "Expires=Tue, 14 Nov 2023 22:14:20 GMT; Secure; HttpOnly; Path=/"
+    );
+
+    let error = FlaskSettings::from_toml("SECRET_KEY = \"s3cret\nx").unwrap_err();
+    let shown = format!("{error} {error:?}");
+    assert!(
+        shown.contains("cannot be read") && !shown.contains("s3cret"),
+        "P10: {shown}"
+    );
+
+    let folder = std::env::temp_dir().join(format!("cloakroom-config-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("config.toml");
+    std::fs::write(&file, text).unwrap();
+    assert!(
+        FlaskSettings::from_toml_file(&file)
+            .unwrap()
+            .session()
+            .is_ok()
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+    let missing = FlaskSettings::from_toml_file(&file)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        missing.starts_with(&format!("{} cannot be read: ", file.display())),
+        "{missing}"
+    );
+}
+
+/// Environment variables belong to a process, so the test runs itself again with its own.
+#[test]
+fn environment_variables_are_read_as_flask_reads_them() {
+    if std::env::var_os("CLOAKROOM_TEST_CHILD").is_some() {
+        let settings = FlaskSettings::from_env();
+        assert_eq!(settings.keys().unwrap().fallbacks().len(), 1);
+        let attributes = set_cookie(settings.session().unwrap());
+        assert_eq!(
+            attributes,
+            "Expires=Tue, 14 Nov 2023 22:14:20 GMT; Secure; HttpOnly; Path=/; SameSite=Lax"
+        );
+        return;
+    }
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "environment_variables_are_read_as_flask_reads_them",
+        ])
+        .env("CLOAKROOM_TEST_CHILD", "1")
+        .env("FLASK_SECRET_KEY", KEY)
+        .env(
+            "FLASK_SECRET_KEY_FALLBACKS",
+            "[\"an old key of some length\"]",
+        )
+        .env("FLASK_SESSION_COOKIE_SECURE", "true")
+        .env("FLASK_SESSION_COOKIE_SAMESITE", "Lax")
+        .env("FLASK_PERMANENT_SESSION_LIFETIME", "60")
+        .env("FLASK_DEBUG", "1")
+        .env("SESSION_COOKIE_NAME", "without the prefix")
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn a_manager_serves_frameworks_that_have_no_door() {
+    let manager = SessionManager::signed(
+        SecretKey::generate().unwrap(),
+        SessionConfig::default().lifetime(Duration::from_secs(60)),
+    )
+    .unwrap();
+    let session = manager.open(&HeaderMap::new());
+    session.insert("a", Dict::from_iter([("b", 1)])).unwrap();
+    let mut headers = HeaderMap::new();
+    manager.close(&session, &mut headers).unwrap();
+    let cookie = headers["set-cookie"]
+        .to_str()
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
+    let request = HeaderMap::from_iter([(http::header::COOKIE, cookie.parse().unwrap())]);
+    assert_eq!(manager.open(&request).to_tagged_json(), r#"{"a":{"b":1}}"#);
+}
