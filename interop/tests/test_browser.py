@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -61,7 +61,16 @@ class Browser:
         self.until(lambda: not self.driver.find_elements(By.CSS_SELECTOR, f'[data-testid="{name}"]'), f"no {name}")
 
     def until(self, condition, what):
-        self.wait.until(lambda _: condition(), f"waited in vain for {what} on {self.driver.current_url}")
+        def attempt(_):
+            try:
+                return condition()
+            except WebDriverException as error:
+                # What the driver says of an element whose page is just being replaced, if it does not say "stale".
+                if "does not belong to the document" in str(error):
+                    return False
+                raise
+
+        self.wait.until(attempt, f"waited in vain for {what} on {self.driver.current_url}")
 
     def session_cookie(self):
         return self.driver.get_cookie("session")
