@@ -5,6 +5,7 @@ mod de;
 mod dict;
 mod int;
 mod mail_date;
+mod own;
 mod ser;
 mod text;
 mod uuid;
