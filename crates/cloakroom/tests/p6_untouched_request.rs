@@ -136,3 +136,28 @@ async fn p6_an_untouched_request_verifies_and_parses_nothing() {
     let untouched = app.get("/").await;
     assert!(values(&untouched, "vary").is_empty());
 }
+
+#[tokio::test]
+async fn p6_nothing_of_a_request_is_left_for_the_next_one() {
+    async fn name(session: Session) -> String {
+        session
+            .get::<String>("username")
+            .unwrap()
+            .unwrap_or_default()
+    }
+    let mut app = App::new(routes().route("/name", get(name)), SessionConfig::default());
+    for visitor in ["alice", "bob", ""] {
+        app.browser.remove_cookie("session");
+        if !visitor.is_empty() {
+            let manager = app.manager.clone();
+            let stored = app
+                .browser
+                .session(&manager, |session| session.insert("username", visitor));
+            stored.unwrap().unwrap();
+        }
+        for _ in 0..3 {
+            app.get("/").await;
+            assert_eq!(app.get_text("/name").await, visitor);
+        }
+    }
+}

@@ -12,7 +12,7 @@ use crate::{Error, Session, SessionManager};
 #[derive(Clone, Debug)]
 pub(super) struct Slot(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
     /// None only while the slot waits for its next request.
     manager: Option<SessionManager>,
@@ -22,8 +22,8 @@ struct Inner {
 }
 
 thread_local! {
-    /// Slots of requests that left their session alone, for the next requests: most do, and so cost no
-    /// allocation here. A slot that was opened never comes back.
+    /// Empty slots of requests that left their session alone, for the next requests: most do, and so
+    /// cost no allocation here. A slot that was opened never comes back.
     static SPARE: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -80,11 +80,9 @@ impl Slot {
                 manager.close(&session, headers)?;
             }
         }
-        // Alone with a slot that nobody opened: the request is gone, and nothing of it is in here.
-        if let Some(inner) = Arc::get_mut(&mut self.0)
-            && inner.session.get().is_none()
-        {
-            (inner.manager, inner.cookies) = (None, None);
+        // The request is gone if nobody else has the slot: emptied, it serves another one.
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            *inner = Inner::default();
             let _ = SPARE.try_with(|spare| {
                 let mut spare = spare.borrow_mut();
                 if spare.len() < MOST_SPARE {
