@@ -1,5 +1,6 @@
-//! `cargo xtask bench`: one table of what opening and saving a session costs here, how that compares
-//! with its floor (the same hash, base64 and JSON bytes with nothing around them) and with itsdangerous.
+//! `cargo xtask bench`: one table of what opening and saving a session and the whole response cost
+//! here, and how opening and saving compare with their floor (the same hash, base64 and JSON bytes with
+//! nothing around them) and with itsdangerous.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -111,14 +112,14 @@ fn measured_in_python(printed: &str) -> Result<Vec<(Case, String, f64)>, Failure
 /// One line a case; a contestant that did not take part is a dash.
 fn table(cases: &BTreeMap<Case, Times>) -> String {
     let mut lines = vec![format!(
-        "{:<18} {:<6} {:>11} {:>11} {:>13} {:>9} {:>18}",
+        "{:<18} {:<7} {:>11} {:>11} {:>13} {:>9} {:>18}",
         "session", "", "cloakroom", "floor", "itsdangerous", "to floor", "to itsdangerous"
     )];
     for ((size, operation), times) in cases {
         let time = |contestant: &str| times.get(contestant).copied();
         let ratio = |over: Option<f64>, under: Option<f64>| Some(over? / under?);
         lines.push(format!(
-            "{size:<18} {operation:<6} {:>11} {:>11} {:>13} {:>9} {:>18}",
+            "{size:<18} {operation:<7} {:>11} {:>11} {:>13} {:>9} {:>18}",
             shown(time("cloakroom"), microseconds),
             shown(time("floor"), microseconds),
             shown(time("itsdangerous"), microseconds),

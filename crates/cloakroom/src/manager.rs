@@ -174,10 +174,8 @@ impl SessionManager {
 
     /// The cookie value for what a session holds now, whether or not it changed.
     pub fn cookie_value(&self, session: &Session) -> String {
-        let mut value = Vec::new();
-        self.inner.seal(&session.to_json(), &mut value);
-        // Base64, dots and digits are ASCII.
-        String::from_utf8_lossy(&value).into_owned()
+        // Base64 and dots are ASCII, so nothing is lost.
+        String::from_utf8(self.inner.seal(&session.to_json())).unwrap_or_default()
     }
 
     fn session(&self, entries: Entries, status: Status) -> Session {
@@ -206,10 +204,12 @@ impl Inner {
         Ok((entries, status))
     }
 
-    fn seal(&self, document: &[u8], out: &mut Vec<u8>) {
-        payload::encode_into(out, document, self.config.compression);
+    fn seal(&self, document: &[u8]) -> Vec<u8> {
+        let mut token = Vec::with_capacity(document.len() * 4 / 3 + 128);
+        payload::encode_into(&mut token, document, self.config.compression);
         self.signer
-            .sign_into(out, 0, self.config.clock.unix_seconds());
+            .sign_into(&mut token, 0, self.config.clock.unix_seconds());
+        token
     }
 
     fn change(&self, state: &State) -> Change {
@@ -242,8 +242,7 @@ impl Inner {
 
     fn set(&self, state: &State) -> Result<HeaderValue, Error> {
         let document = state.entries.to_json(&self.config.format);
-        let mut value = Vec::with_capacity(document.len() * 4 / 3 + 64);
-        self.seal(&document, &mut value);
+        let value = self.seal(&document);
         let size = self.cookie.name().len() + value.len();
         if let CookieLimit::Error(limit) = self.config.cookie_limit
             && size > limit

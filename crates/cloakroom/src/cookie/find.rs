@@ -50,13 +50,14 @@ pub(crate) fn find_all<'h>(headers: &'h HeaderMap, name: &str, max: usize) -> Ca
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),
     };
     let name = name.as_bytes();
-    if let Some(joined) = joined(headers) {
+    let headers = headers.get_all(COOKIE);
+    if let Some(joined) = joined(&headers) {
         for pair in Scanner(&joined).filter(|pair| pair.name == name) {
             keep(Cow::Owned(pair.value.text().into_owned().into_bytes()));
         }
         return found;
     }
-    for header in headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes) {
+    for header in headers.iter().map(HeaderValue::as_bytes) {
         if memchr::memchr(b'"', header).is_some() {
             Scanner(header)
                 .filter(|pair| pair.name == name)

@@ -45,10 +45,11 @@ impl RequestCookies {
     /// Reads every `Cookie` header of a request. Never fails: what cannot be read is left out.
     pub fn parse(headers: &HeaderMap) -> Self {
         let mut cookies = Self::default();
-        match joined(headers) {
+        let headers = headers.get_all(COOKIE);
+        match joined(&headers) {
             Some(joined) => cookies.extend(&joined),
             None => {
-                for header in headers.get_all(COOKIE) {
+                for header in headers {
                     cookies.extend(header.as_bytes());
                 }
             }

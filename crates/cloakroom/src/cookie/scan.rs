@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use http::HeaderMap;
-use http::header::COOKIE;
+use http::HeaderValue;
+use http::header::GetAll;
 
 use super::quote::unquote;
 
@@ -73,12 +73,11 @@ fn decode(bytes: &[u8]) -> Cow<'_, str> {
 ///
 /// Several headers mean the same as one with `;` between. Reading them one by one gives the same cookies, unless a quoted
 /// value runs from one into the next.
-pub(super) fn joined(headers: &HeaderMap) -> Option<Vec<u8>> {
-    let values = headers.get_all(COOKIE);
+pub(super) fn joined(values: &GetAll<'_, HeaderValue>) -> Option<Vec<u8>> {
     let several = values.iter().nth(1).is_some();
-    let quoted = |value: &http::HeaderValue| value.as_bytes().contains(&b'"');
+    let quoted = |value: &HeaderValue| value.as_bytes().contains(&b'"');
     (several && values.iter().any(quoted)).then(|| {
-        let values: Vec<&[u8]> = values.iter().map(http::HeaderValue::as_bytes).collect();
+        let values: Vec<&[u8]> = values.iter().map(HeaderValue::as_bytes).collect();
         values.join(&b';')
     })
 }

@@ -26,7 +26,10 @@ impl IndexedKey {
     #[inline]
     pub(crate) fn bytes<'a>(&'a self, document: &'a str) -> &'a [u8] {
         match self {
-            Self::Plain(range) => slice(document, range).as_bytes(),
+            Self::Plain(range) => document
+                .as_bytes()
+                .get(range.start as usize..range.end as usize)
+                .unwrap_or_default(),
             Self::Escaped(text) => text.as_wtf8(),
         }
     }
@@ -76,7 +79,7 @@ pub(super) fn index<E>(
         return decoded(format.read(text)?);
     }
     scanner.token()?;
-    let mut entries = Vec::with_capacity(4);
+    let mut entries = Vec::with_capacity((text.len() / 32).clamp(4, 64));
     let mut only_tags = true;
     let mut key = scanner.first_key()?;
     while let Some(raw) = key {
@@ -104,35 +107,49 @@ fn tag<'f>(format: &'f TaggedJson, key: &[u8]) -> Option<&'f Kind> {
 }
 
 /// Passes over one value and checks it.
+#[allow(
+    clippy::inline_always,
+    reason = "most values are scalars, which cost less than a call"
+)]
+#[inline(always)]
 fn skip(format: &TaggedJson, scanner: &mut Scanner<'_>, text: &str) -> Result<(), JsonError> {
     let start = scanner.position();
     match scanner.token()? {
-        Token::Array => {
-            let mut more = scanner.first_item();
-            while more {
-                skip(format, scanner, text)?;
-                more = scanner.next_item()?;
-            }
-        }
-        Token::Object => {
-            let mut doubtful = true;
-            let mut count = 0;
-            let mut key = scanner.first_key()?;
-            while let Some(raw) = key {
-                let here = IndexedKey::new(&raw, scanner);
-                let kind = tag(format, here.bytes(text));
-                doubtful &=
-                    kind.is_some_and(|kind| count > 0 || !surely_fits(kind, scanner.peek()));
-                count += 1;
-                skip(format, scanner, text)?;
-                key = scanner.next_key()?;
-            }
-            if doubtful && count > 0 {
-                // Perhaps a tag: it is read once, to know that it can be.
-                format.read(text.get(start..scanner.position()).unwrap_or_default())?;
-            }
-        }
-        _ => {}
+        Token::Array => skip_array(format, scanner, text),
+        Token::Object => skip_object(format, scanner, text, start),
+        _ => Ok(()),
+    }
+}
+
+fn skip_array(format: &TaggedJson, scanner: &mut Scanner<'_>, text: &str) -> Result<(), JsonError> {
+    let mut more = scanner.first_item();
+    while more {
+        skip(format, scanner, text)?;
+        more = scanner.next_item()?;
+    }
+    Ok(())
+}
+
+fn skip_object(
+    format: &TaggedJson,
+    scanner: &mut Scanner<'_>,
+    text: &str,
+    start: usize,
+) -> Result<(), JsonError> {
+    let mut doubtful = true;
+    let mut count = 0;
+    let mut key = scanner.first_key()?;
+    while let Some(raw) = key {
+        let here = IndexedKey::new(&raw, scanner);
+        let kind = tag(format, here.bytes(text));
+        doubtful &= kind.is_some_and(|kind| count > 0 || !surely_fits(kind, scanner.peek()));
+        count += 1;
+        skip(format, scanner, text)?;
+        key = scanner.next_key()?;
+    }
+    if doubtful && count > 0 {
+        // Perhaps a tag: it is read once, to know that it can be.
+        format.read(text.get(start..scanner.position()).unwrap_or_default())?;
     }
     Ok(())
 }

@@ -43,19 +43,21 @@ pub(crate) fn read(text: &str, limits: Limits, objects: &impl Objects) -> Result
 }
 
 fn value(scanner: &mut Scanner<'_>, objects: &impl Objects) -> Result<Value, JsonError> {
-    Ok(match scanner.token()? {
+    let start = scanner.position();
+    let token = scanner.token()?;
+    let range = start..scanner.position();
+    Ok(match token {
         Token::Null => Value::None,
         Token::Bool(value) => Value::Bool(value),
-        Token::NonFinite(value) => Value::Float(value),
-        Token::Int(range) => {
-            let digits = ascii(scanner.slice(range));
-            // The scanner only lets digits through.
-            Value::Int(Int::from_decimal(digits).unwrap_or(Int::from(0)))
+        // The scanner only lets through what these can read.
+        Token::Int => {
+            Value::Int(Int::from_decimal(ascii(scanner.slice(range))).unwrap_or(Int::from(0)))
         }
-        Token::Float(range) => {
-            Value::Float(ascii(scanner.slice(range)).parse().unwrap_or(f64::NAN))
+        Token::Float => Value::Float(ascii(scanner.slice(range)).parse().unwrap_or(f64::NAN)),
+        Token::Text { escaped } => {
+            let range = range.start + 1..range.end - 1;
+            Value::Text(RawText { range, escaped }.to_text(scanner))
         }
-        Token::Text(raw) => Value::Text(raw.to_text(scanner)),
         Token::Array => {
             let mut items = Vec::new();
             let mut more = scanner.first_item();

@@ -227,9 +227,12 @@ impl Entries {
                 out.push(b',');
             }
             match &entry.key {
-                // A key without escapes stands in the document as it has to be written, if it is ASCII.
+                // A key without escapes stands in the document as it has to be written, if it is printable ASCII.
                 IndexedKey::Plain(range)
-                    if self.slice(range).is_ascii() && !self.slice(range).contains('\x7f') =>
+                    if self
+                        .slice(range)
+                        .bytes()
+                        .all(|byte| matches!(byte, b' '..=b'~')) =>
                 {
                     out.push(b'"');
                     out.extend_from_slice(self.slice(range).as_bytes());

@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 /// Longer texts are not looked at. zlib ends a block only after 16,383 symbols, so these have one.
-const MAX_LENGTH: usize = 256;
+const MAX_LENGTH: usize = 255;
 
 /// zlib's two header bytes and four check bytes.
 const WRAPPER_BYTES: usize = 6;
@@ -36,15 +36,15 @@ fn stored_bits(length: usize) -> usize {
 /// at least one byte that no other run reaches, and so costs a match or a literal of its own.
 struct Survey {
     /// How often each byte is a literal for certain.
-    literals: [u16; 256],
+    literals: [u8; 256],
     /// Sum of the above.
     literal_count: usize,
     /// How many of them take 9 bits in the fixed code instead of 8.
     wide_count: usize,
     /// Bytes that are a literal for certain.
     certain: ByteSet,
-    /// Bytes that occur at all.
-    present: ByteSet,
+    /// Bytes that a match may reach somewhere.
+    doubtful: ByteSet,
     /// Runs of places where a match may begin.
     runs: usize,
     /// Such places.
@@ -58,24 +58,26 @@ impl Survey {
             literal_count: 0,
             wide_count: 0,
             certain: ByteSet::default(),
-            present: ByteSet::default(),
+            doubtful: ByteSet::default(),
             runs: 0,
             match_places: 0,
         };
         let mut seen = TripleSet::default();
-        let (mut covered_until, mut in_run) = (0, false);
-        for (place, &byte) in text.iter().enumerate() {
-            let repeats = text
-                .get(place..place + 3)
-                .is_some_and(|triple| seen.insert(triple));
+        let mut triples = text.windows(3);
+        // How many bytes from here on a match may still reach.
+        let (mut reach, mut in_run) = (0, false);
+        for &byte in text {
+            let repeats = triples.next().is_some_and(|triple| seen.insert(triple));
             if repeats {
                 survey.runs += usize::from(!in_run);
                 survey.match_places += 1;
-                covered_until = place + 3;
+                reach = 3;
             }
             in_run = repeats;
-            survey.present.insert(byte);
-            if place >= covered_until {
+            if reach > 0 {
+                reach -= 1;
+                survey.doubtful.insert(byte);
+            } else {
                 survey.certain.insert(byte);
                 survey.literals[usize::from(byte)] += 1;
                 survey.literal_count += 1;
@@ -101,7 +103,8 @@ impl Survey {
     /// number of symbols, and the entry of a short length comes late in the order of section 3.2.7.
     fn length_code_entries(&self) -> usize {
         const LENGTH_SYMBOLS: usize = 29;
-        let most_symbols = self.present.len() + 1 + self.match_places.min(LENGTH_SYMBOLS);
+        let present = self.certain.union(self.doubtful).len();
+        let most_symbols = present + 1 + self.match_places.min(LENGTH_SYMBOLS);
         match most_symbols.ilog2() {
             0 | 1 => 18,
             2 => 16,
@@ -123,40 +126,37 @@ impl Survey {
         // zlib sends two distance code lengths even if there is no match.
         let mut bits = 2;
         let (mut next, mut zeros, mut stretch) = (0, 0, 0);
-        for symbol in self.present.iter().chain([END_OF_BLOCK]) {
+        let mut tell = |symbol| {
             zeros += symbol - next;
             next = symbol + 1;
             if symbol == END_OF_BLOCK || self.certain.contains(symbol) {
                 if zeros > 0 {
-                    bits += stretch_bits(stretch) + zeros_bits(zeros);
+                    bits += STRETCH_BITS[stretch] + ZEROS_BITS[zeros];
                     (zeros, stretch) = (0, 0);
                 }
                 stretch += 1;
             }
-        }
-        bits + stretch_bits(stretch)
+        };
+        self.certain.union(self.doubtful).for_each(&mut tell);
+        tell(END_OF_BLOCK);
+        usize::from(bits + STRETCH_BITS[stretch])
     }
 
     /// The least number of bits for the symbols of the data, by Gibbs' inequality: no prefix code beats the entropy.
     ///
     /// Which symbol a run begins with is not known; the entropy is least if it is the most frequent one.
     fn data_bits(&self) -> usize {
-        let most_frequent = self
-            .certain
-            .iter()
-            .map(|byte| self.literals[byte])
-            .max()
-            .unwrap_or(0);
-        let most_frequent = usize::from(most_frequent);
+        let x_log_x = &*X_LOG_X;
+        let (mut most_frequent, mut terms) = (0, 0.0);
+        self.certain.for_each(|byte| {
+            let count = usize::from(self.literals[byte]);
+            most_frequent = most_frequent.max(count);
+            terms += x_log_x[count];
+        });
         let end_of_block = 1;
         let total = self.literal_count + self.runs + end_of_block;
-        let terms: f64 = self
-            .certain
-            .iter()
-            .map(|byte| x_log_x(usize::from(self.literals[byte])))
-            .sum();
         let bits =
-            x_log_x(total) - terms - x_log_x(most_frequent + self.runs) + x_log_x(most_frequent);
+            x_log_x[total] - terms - x_log_x[most_frequent + self.runs] + x_log_x[most_frequent];
         // Rounded down, by more than the arithmetic can be wrong.
         #[expect(
             clippy::cast_possible_truncation,
@@ -169,36 +169,46 @@ impl Survey {
 }
 
 /// The least number of bits that tell so many zero lengths: singly, up to 10 with 3 extra bits, up to 138 with 7.
-fn zeros_bits(zeros: usize) -> usize {
-    match zeros {
-        0..=4 => zeros,
-        5..=10 => 4,
-        11..=13 => zeros - 6,
-        14..=138 => 8,
-        _ => 8 + zeros_bits(zeros - 138),
+const ZEROS_BITS: [u16; 257] = {
+    let mut bits = [0; 257];
+    let mut zeros = 1;
+    while zeros <= 256 {
+        bits[zeros] = match zeros {
+            0..=4 => bits[zeros - 1] + 1,
+            5..=10 => 4,
+            11..=13 => bits[zeros - 1] + 1,
+            14..=138 => 8,
+            _ => 8 + bits[zeros - 138],
+        };
+        zeros += 1;
     }
-}
+    bits
+};
 
 /// The least number of bits that tell so many other lengths: the first singly, then singly or up to 6 equal ones with 2
 /// extra bits.
-fn stretch_bits(lengths: usize) -> usize {
-    match lengths.checked_sub(1) {
-        None => 0,
-        Some(more) => 1 + more / 6 * 3 + (more % 6).min(3),
+const STRETCH_BITS: [u16; 258] = {
+    let mut bits = [0; 258];
+    let mut lengths = 1;
+    while lengths <= 257 {
+        bits[lengths] = match lengths {
+            1..=4 => bits[lengths - 1] + 1,
+            5..=7 => 4,
+            _ => 3 + bits[lengths - 6],
+        };
+        lengths += 1;
     }
-}
+    bits
+};
 
 /// x * log2(x).
-fn x_log_x(x: usize) -> f64 {
-    static TABLE: LazyLock<[f64; MAX_LENGTH + 2]> = LazyLock::new(|| {
-        let mut x = -1.0_f64;
-        [(); MAX_LENGTH + 2].map(|()| {
-            x += 1.0;
-            if x == 0.0 { 0.0 } else { x * x.log2() }
-        })
-    });
-    TABLE.get(x).copied().unwrap_or(f64::INFINITY)
-}
+static X_LOG_X: LazyLock<[f64; MAX_LENGTH + 2]> = LazyLock::new(|| {
+    let mut x = -1.0_f64;
+    [(); MAX_LENGTH + 2].map(|()| {
+        x += 1.0;
+        if x == 0.0 { 0.0 } else { x * x.log2() }
+    })
+});
 
 /// A set of bytes.
 #[derive(Clone, Copy, Default)]
@@ -215,22 +225,22 @@ impl ByteSet {
             .is_some_and(|word| word >> (byte & 63) & 1 == 1)
     }
 
+    fn union(self, other: Self) -> Self {
+        Self(std::array::from_fn(|index| self.0[index] | other.0[index]))
+    }
+
     fn len(&self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    /// The members in ascending order.
-    fn iter(self) -> impl Iterator<Item = usize> {
-        self.0
-            .into_iter()
-            .enumerate()
-            .flat_map(|(index, mut word)| {
-                std::iter::from_fn(move || {
-                    let bit = word.trailing_zeros() as usize;
-                    word &= word.wrapping_sub(1);
-                    (bit < 64).then_some(64 * index + bit)
-                })
-            })
+    /// Visits the members in ascending order.
+    fn for_each(self, mut visit: impl FnMut(usize)) {
+        for (start, mut word) in (0..).step_by(64).zip(self.0) {
+            while word != 0 {
+                visit(start + word.trailing_zeros() as usize);
+                word &= word - 1;
+            }
+        }
     }
 }
 
@@ -247,9 +257,10 @@ impl Default for TripleSet {
 impl TripleSet {
     /// Whether the triple was there.
     fn insert(&mut self, triple: &[u8]) -> bool {
-        let number = triple
-            .iter()
-            .fold(0_u32, |number, &byte| number << 8 | u32::from(byte));
+        let &[first, second, third] = triple else {
+            return true;
+        };
+        let number = u32::from_be_bytes([0, first, second, third]);
         let slot = number.wrapping_mul(0x9e37_79b1) >> 20;
         let (word, bit) = (&mut self.0[slot as usize / 64], 1 << (slot % 64));
         let seen = *word & bit != 0;
@@ -363,15 +374,16 @@ mod tests {
     #[test]
     fn code_lengths_are_told_in_the_fewest_bits_there_are() {
         for number in 0..=256 {
+            let zeros = least_bits(&[(1, 1), (10, 1 + 3), (138, 1 + 7)], number);
+            assert_eq!(usize::from(ZEROS_BITS[number]), zeros, "{number}");
+            let repeated = least_bits(&[(1, 1), (6, 1 + 2)], number);
             assert_eq!(
-                zeros_bits(number),
-                least_bits(&[(1, 1), (10, 1 + 3), (138, 1 + 7)], number),
+                usize::from(STRETCH_BITS[number + 1]),
+                1 + repeated,
                 "{number}"
             );
-            let repeated = least_bits(&[(1, 1), (6, 1 + 2)], number);
-            assert_eq!(stretch_bits(number + 1), 1 + repeated, "{number}");
         }
-        assert_eq!(stretch_bits(0), 0);
+        assert_eq!(STRETCH_BITS[0], 0);
     }
 
     #[test]

@@ -240,7 +240,7 @@ impl Separator {
     pub(super) fn split_last<'t>(&self, text: &'t [u8]) -> Option<(&'t [u8], &'t [u8])> {
         let separator = self.as_bytes();
         let place = match separator {
-            [byte] => text.iter().rposition(|other| other == byte),
+            [byte] => memchr::memrchr(*byte, text),
             _ => text
                 .windows(separator.len())
                 .rposition(|window| window == separator),

@@ -161,14 +161,7 @@ pub(super) struct TimeRules {
 
 impl TimeRules {
     fn read(self, text: &[u8], leniency: Leniency) -> Option<u64> {
-        let mut buffer = [0; base64::SMALL];
-        let bytes = base64::decode_small(text, leniency, &mut buffer)?;
-        if bytes.len() > 8 {
-            return None;
-        }
-        let mut seconds = bytes
-            .iter()
-            .fold(0, |number, &byte| number << 8 | u64::from(byte));
+        let mut seconds = base64::decode_number(text, leniency)?;
         if self.legacy_epoch && seconds < LEGACY_EPOCH {
             seconds += LEGACY_EPOCH;
         }
