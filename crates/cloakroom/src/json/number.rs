@@ -12,22 +12,51 @@ pub fn float_repr(value: f64) -> String {
     if value.is_infinite() {
         return if value < 0.0 { "-inf" } else { "inf" }.to_owned();
     }
-    // Rust's exponent form has the shortest digits: `-1.5e300`.
-    let shortest = format!("{value:e}");
+    let shortest = shortest(value);
     let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..16).contains(&exponent) {
-        let mut text = format!("{value}");
-        if !text.contains('.') {
-            text.push_str(".0");
-        }
+    let mut text = String::with_capacity(shortest.len() + 5);
+    // Writing into a string cannot fail.
+    if !(-4..16).contains(&exponent) {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        let _ = write!(text, "{mantissa}e{sign}{:02}", exponent.unsigned_abs());
         return text;
     }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    let mut text = String::with_capacity(shortest.len() + 2);
-    // Writing into a string cannot fail.
-    let _ = write!(text, "{mantissa}e{sign}{:02}", exponent.unsigned_abs());
+    let (minus, mantissa) = match mantissa.strip_prefix('-') {
+        Some(mantissa) => ("-", mantissa),
+        None => ("", mantissa),
+    };
+    let digits = mantissa.replace('.', "");
+    let places = exponent.unsigned_abs() as usize;
+    if exponent < 0 {
+        let _ = write!(text, "{minus}0.{:0>1$}", digits, digits.len() + places - 1);
+    } else if let Some((whole, rest)) = digits.split_at_checked(places + 1)
+        && !rest.is_empty()
+    {
+        let _ = write!(text, "{minus}{whole}.{rest}");
+    } else {
+        let _ = write!(text, "{minus}{:0<1$}.0", digits, places + 1);
+    }
     text
+}
+
+/// The shortest digits that read back, as `-1.5e300`. Where two are equally near, Python takes the even one and Rust
+/// the larger, so for 820094577889326.25 they are …326.2 and …326.3.
+fn shortest(value: f64) -> String {
+    let shortest = format!("{value:e}");
+    let digits = shortest
+        .bytes()
+        .take_while(|byte| *byte != b'e')
+        .filter(u8::is_ascii_digit)
+        .count();
+    // With fewer digits there is nothing halfway between two of them that a float can hold.
+    if digits >= 15 {
+        let nearest = format!("{value:.*e}", digits - 1);
+        if nearest.parse() == Ok(value) {
+            return nearest;
+        }
+    }
+    shortest
 }
 
 /// The JSON text of a float: as [`float_repr`], but `NaN`, `Infinity`, `-Infinity`.
@@ -60,6 +89,14 @@ mod tests {
             (1.25e-7, "1.25e-07"),
             (123_456.789, "123456.789"),
             (f64::MAX, "1.7976931348623157e+308"),
+            (-12_345.0, "-12345.0"),
+            (-0.000_123, "-0.000123"),
+            // Halfway between two texts of the same length.
+            (820_094_577_889_326.25, "820094577889326.2"),
+            (820_094_577_889_326.75, "820094577889326.8"),
+            (-200_000_000_000_000.125, "-200000000000000.12"),
+            // Nearer below than above: the nearest digits would not read back.
+            (5.684_341_886_080_802e-14, "5.684341886080802e-14"),
         ];
         for (value, text) in table {
             assert_eq!(float_repr(value), text);
