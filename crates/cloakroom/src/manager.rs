@@ -104,7 +104,7 @@ impl SessionManager {
                 continue;
             }
             match self.inner.open(candidate) {
-                Ok((entries, status)) => return self.session(entries, status),
+                Ok(session) => return session,
                 // Of several, the reason that came furthest says most.
                 Err(refusal) => refused = refused.max(Some(refusal)),
             }
@@ -113,7 +113,7 @@ impl SessionManager {
         if let Some(refusal) = refused {
             tracing::debug!(code = refusal.code(), "session cookie refused");
         }
-        self.session(Entries::empty(), status)
+        self.inner.session(Entries::empty(), status)
     }
 
     /// Puts what became of a session into the headers of the response: at most one Set-Cookie of our
@@ -160,13 +160,12 @@ impl SessionManager {
     ///
     /// The [`Refusal`].
     pub fn open_value(&self, value: impl AsRef<[u8]>) -> Result<Session, Refusal> {
-        let (entries, status) = self.inner.open(value.as_ref())?;
-        Ok(self.session(entries, status))
+        self.inner.open(value.as_ref())
     }
 
     /// An empty session that belongs to no request.
     pub fn new_session(&self) -> Session {
-        self.session(Entries::empty(), Status::New)
+        self.inner.session(Entries::empty(), Status::New)
     }
 
     /// The cookie value for what a session holds now, whether or not it changed.
@@ -174,14 +173,10 @@ impl SessionManager {
         // Base64 and dots are ASCII, so nothing is lost.
         String::from_utf8(self.inner.seal(&session.to_json())).unwrap_or_default()
     }
-
-    fn session(&self, entries: Entries, status: Status) -> Session {
-        Session::new(State::new(entries, status), self.inner.clone())
-    }
 }
 
 impl Inner {
-    fn open(&self, token: &[u8]) -> Result<(Entries, Status), Refusal> {
+    fn open(self: &Arc<Self>, token: &[u8]) -> Result<Session, Refusal> {
         let now = self.config.clock.unix_seconds();
         let unsigned =
             self.signer
@@ -198,7 +193,11 @@ impl Inner {
             signed_at: signed_at.unwrap_or(UNIX_EPOCH),
             key_index: unsigned.key_index,
         };
-        Ok((entries, status))
+        Ok(self.session(entries, status))
+    }
+
+    fn session(self: &Arc<Self>, entries: Entries, status: Status) -> Session {
+        Session::new(State::new(entries, status), self.clone())
     }
 
     fn seal(&self, document: &[u8]) -> Vec<u8> {

@@ -283,8 +283,15 @@ impl Entries {
 
     fn value(&self, format: &TaggedJson, entry: &Entry) -> Value {
         match &entry.slot {
-            // Opening the session has checked that every entry can be read.
-            Slot::Document(range) => format.read(self.slice(range)).unwrap_or_default(),
+            Slot::Document(range) => {
+                let json = self.slice(range);
+                match json.parse::<i64>() {
+                    // An id or a counter, as most entries are, needs no reader.
+                    Ok(int) => Value::from(int),
+                    // Opening the session has checked that every entry can be read.
+                    Err(_) => format.read(json).unwrap_or_default(),
+                }
+            }
             Slot::Changed(changed) => changed.value.clone(),
         }
     }

@@ -232,10 +232,12 @@ impl IntoDeserializer<'_, ConversionError> for ValueDeserializer {
 }
 
 fn visit_int<'de, V: Visitor<'de>>(int: &Int, visitor: V) -> Result<V::Value, ConversionError> {
-    match (int.as_i64(), int.as_u64(), int.as_i128(), int.as_u128()) {
-        (Some(value), ..) => visitor.visit_i64(value),
-        (_, Some(value), ..) => visitor.visit_u64(value),
-        (_, _, Some(value), _) => visitor.visit_i128(value),
+    if let Some(value) = int.as_i64() {
+        return visitor.visit_i64(value);
+    }
+    match (int.as_u64(), int.as_i128(), int.as_u128()) {
+        (Some(value), ..) => visitor.visit_u64(value),
+        (_, Some(value), _) => visitor.visit_i128(value),
         (.., Some(value)) => visitor.visit_u128(value),
         _ => visitor.visit_string(int.to_string()),
     }
