@@ -139,6 +139,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod caches;
 mod clock;
 mod config;
 pub mod cookie;

@@ -4,13 +4,10 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use http::{
-    HeaderMap, HeaderValue,
-    header::{CACHE_CONTROL, VARY},
-};
+use http::{HeaderMap, HeaderValue};
 
 use crate::{
-    ConfigError, Error,
+    ConfigError, Error, caches,
     config::{CookieLimit, Profile, Refresh, SessionConfig},
     cookie::{CookieError, PreparedCookie, Rules, find_all, insert_set_cookie},
     format::TaggedJson,
@@ -128,7 +125,7 @@ impl SessionManager {
     /// [`Error::CookieTooLarge`]; the headers are then as before but for `Vary`.
     #[doc(alias = "save_session")]
     pub fn close(&self, session: &Session, headers: &mut HeaderMap) -> Result<(), Error> {
-        add_vary(headers);
+        caches::vary_by_cookie(headers);
         let Some(cookie) = session.close()? else {
             return Ok(());
         };
@@ -136,7 +133,7 @@ impl SessionManager {
             tracing::error!("the response has too many headers for the session cookie");
         }
         if self.inner.config.profile == Profile::Careful {
-            keep_private(headers);
+            caches::keep_private(headers);
         }
         Ok(())
     }
@@ -331,72 +328,6 @@ impl From<JsonError> for Refusal {
             JsonError::TooDeep { .. } => Self::TooDeep,
             _ => Self::BadPayload,
         }
-    }
-}
-
-/// The response depends on the cookie: adds `Cookie` to `Vary`, after what is there, unless it is
-/// listed already. `*` is left alone and `Cookie` still added, as Flask does.
-fn add_vary(headers: &mut HeaderMap) {
-    let listed = headers.get_all(VARY).iter().any(|value| {
-        value
-            .as_bytes()
-            .split(|byte| *byte == b',')
-            .any(|name| name.trim_ascii().eq_ignore_ascii_case(b"cookie"))
-    });
-    if listed {
-        return;
-    }
-    let mut joined: Vec<u8> = Vec::new();
-    for value in headers.get_all(VARY) {
-        joined.extend_from_slice(value.as_bytes());
-        joined.extend_from_slice(b", ");
-    }
-    if joined.is_empty() {
-        headers.insert(VARY, HeaderValue::from_static("Cookie"));
-        return;
-    }
-    joined.extend_from_slice(b"Cookie");
-    if let Ok(joined) = HeaderValue::try_from(joined) {
-        headers.insert(VARY, joined);
-    }
-}
-
-/// A shared cache that stored our cookie would hand one visitor's session to the next. Without
-/// directives of the application the response becomes private; `public` and `s-maxage` beside a
-/// session cookie are a mistake, so they give way to `private`, and the rest stays.
-fn keep_private(headers: &mut HeaderMap) {
-    let directives: Vec<String> = headers
-        .get_all(CACHE_CONTROL)
-        .iter()
-        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
-        .map(|directive| directive.trim().to_owned())
-        .filter(|directive| !directive.is_empty())
-        .collect();
-    let is = |directive: &str, name: &str| {
-        directive
-            .split('=')
-            .next()
-            .is_some_and(|start| start.trim_end().eq_ignore_ascii_case(name))
-    };
-    if directives
-        .iter()
-        .any(|directive| is(directive, "no-store") || directive.eq_ignore_ascii_case("private"))
-    {
-        return;
-    }
-    let shared = |directive: &String| is(directive, "public") || is(directive, "s-maxage");
-    if directives.iter().any(shared) {
-        tracing::warn!(
-            "a response with a session cookie was marked as cacheable for everybody; it is sent as private"
-        );
-    }
-    let mut kept: Vec<String> = directives
-        .into_iter()
-        .filter(|directive| !shared(directive))
-        .collect();
-    kept.push("private".to_owned());
-    if let Ok(value) = HeaderValue::try_from(kept.join(", ")) {
-        headers.insert(CACHE_CONTROL, value);
     }
 }
 

@@ -174,9 +174,8 @@ const ZEROS_BITS: [u16; 257] = {
     let mut zeros = 1;
     while zeros <= 256 {
         bits[zeros] = match zeros {
-            0..=4 => bits[zeros - 1] + 1,
             5..=10 => 4,
-            11..=13 => bits[zeros - 1] + 1,
+            0..=4 | 11..=13 => bits[zeros - 1] + 1,
             14..=138 => 8,
             _ => 8 + bits[zeros - 138],
         };

@@ -1,0 +1,72 @@
+//! What a response tells the caches on its way (RFC 9111).
+
+use http::{
+    HeaderMap, HeaderValue,
+    header::{CACHE_CONTROL, VARY},
+};
+
+/// The response depends on the cookie: adds `Cookie` to `Vary`, after what is there, unless it is
+/// listed already. `*` is left alone and `Cookie` still added, as Flask does.
+pub(crate) fn vary_by_cookie(headers: &mut HeaderMap) {
+    let listed = headers.get_all(VARY).iter().any(|value| {
+        value
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .any(|name| name.trim_ascii().eq_ignore_ascii_case(b"cookie"))
+    });
+    if listed {
+        return;
+    }
+    let mut joined: Vec<u8> = Vec::new();
+    for value in headers.get_all(VARY) {
+        joined.extend_from_slice(value.as_bytes());
+        joined.extend_from_slice(b", ");
+    }
+    if joined.is_empty() {
+        headers.insert(VARY, HeaderValue::from_static("Cookie"));
+        return;
+    }
+    joined.extend_from_slice(b"Cookie");
+    if let Ok(joined) = HeaderValue::try_from(joined) {
+        headers.insert(VARY, joined);
+    }
+}
+
+/// A shared cache that stored our cookie would hand one visitor's session to the next. Without
+/// directives of the application the response becomes private; `public` and `s-maxage` beside a
+/// session cookie are a mistake, so they give way to `private`, and the rest stays.
+pub(crate) fn keep_private(headers: &mut HeaderMap) {
+    let directives: Vec<String> = headers
+        .get_all(CACHE_CONTROL)
+        .iter()
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .map(|directive| directive.trim().to_owned())
+        .filter(|directive| !directive.is_empty())
+        .collect();
+    let is = |directive: &str, name: &str| {
+        directive
+            .split('=')
+            .next()
+            .is_some_and(|start| start.trim_end().eq_ignore_ascii_case(name))
+    };
+    if directives
+        .iter()
+        .any(|directive| is(directive, "no-store") || directive.eq_ignore_ascii_case("private"))
+    {
+        return;
+    }
+    let shared = |directive: &String| is(directive, "public") || is(directive, "s-maxage");
+    if directives.iter().any(shared) {
+        tracing::warn!(
+            "a response with a session cookie was marked as cacheable for everybody; it is sent as private"
+        );
+    }
+    let mut kept: Vec<String> = directives
+        .into_iter()
+        .filter(|directive| !shared(directive))
+        .collect();
+    kept.push("private".to_owned());
+    if let Ok(value) = HeaderValue::try_from(kept.join(", ")) {
+        headers.insert(CACHE_CONTROL, value);
+    }
+}
