@@ -206,11 +206,14 @@ fn doctest() -> Result<(), Failure> {
 
 /// Seconds with one decimal, and minutes from the first one on.
 fn shown(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds < 60.0 {
-        format!("{seconds:.1} s")
+    if duration < Duration::from_secs(60) {
+        format!("{:.1} s", duration.as_secs_f64())
     } else {
-        format!("{} min {:.0} s", duration.as_secs() / 60, seconds % 60.0)
+        format!(
+            "{} min {} s",
+            duration.as_secs() / 60,
+            duration.as_secs() % 60
+        )
     }
 }
 
@@ -260,5 +263,6 @@ mod tests {
     fn durations_read_well() {
         assert_eq!(shown(Duration::from_millis(1240)), "1.2 s");
         assert_eq!(shown(Duration::from_secs(125)), "2 min 5 s");
+        assert_eq!(shown(Duration::from_millis(179_600)), "2 min 59 s");
     }
 }
