@@ -9,64 +9,77 @@ use cloakroom::{
     value::{DateTime, Dict, Value},
 };
 use proptest::prelude::*;
-use support::{only_in_python, python_value, rows, same, text};
+use support::{
+    differences::{
+        Differences, HALVES_OF_A_CHARACTER, MARKUP_OF_NO_TEXT, ODD_UUID, Rule,
+        has_markup_of_no_text, has_odd_uuid, unless,
+    },
+    only_in_python, python_value, rows, same, text,
+};
 
 #[test]
 fn p1_tagged_json_writes_flasks_bytes() {
     let format = TaggedJson::new();
+    let mut differences = Differences::new([HALVES_OF_A_CHARACTER]);
     for row in rows("tagged_json", "dumps") {
         if only_in_python(&row["value"]) {
             // A set or a timedelta: no value here can be one, and Flask refuses it as well.
             assert!(row.get("error").is_some(), "{row}");
             continue;
         }
-        let value = python_value(&row["value"]);
-        match row.get("json") {
-            Some(json) => {
-                let written = format
-                    .to_bytes(&value)
-                    .unwrap_or_else(|error| panic!("{error}: {row}"));
-                assert_eq!(
-                    String::from_utf8(written).unwrap(),
-                    json.as_str().unwrap(),
-                    "{row}"
-                );
-                let back = format
-                    .from_slice(json.as_str().unwrap().as_bytes())
-                    .unwrap();
-                assert!(same(&back, &python_value(&row["loads"])), "{back:?} {row}");
-            }
-            None => assert!(format.to_bytes(&value).is_err(), "{row}"),
+        let written = format
+            .to_bytes(&python_value(&row["value"]))
+            .map(|written| String::from_utf8(written).unwrap());
+        let mut difference = unless(written.as_deref().ok() == row["json"].as_str(), &written);
+        if let Some(json) = row["json"].as_str() {
+            let back = format.from_slice(json.as_bytes());
+            let expected = python_value(&row["loads"]);
+            let comes_back = back.as_ref().is_ok_and(|back| same(back, &expected));
+            difference = difference.or_else(|| unless(comes_back, back));
         }
+        differences.check(text(&row, "note"), &row, difference);
     }
+    differences.finish();
 }
 
 #[test]
 fn p1_tagged_json_without_app_context_keeps_order_and_sorts_when_asked() {
+    let mut differences = Differences::new([]);
     for row in rows("tagged_json", "dumps_without_app_context") {
         let format = TaggedJson::new().sort_keys(false);
-        let written = format.to_bytes(&python_value(&row["value"])).unwrap();
-        assert_eq!(
-            String::from_utf8(written).unwrap(),
-            text(&row, "json"),
-            "{row}"
-        );
+        let written = format
+            .to_bytes(&python_value(&row["value"]))
+            .map(|written| String::from_utf8(written).unwrap());
+        let same = written.as_deref().ok() == row["json"].as_str();
+        differences.check(text(&row, "note"), &row, unless(same, written));
     }
+    differences.finish();
 }
 
 #[test]
 fn p1_tagged_json_reads_what_flask_reads() {
     let format = TaggedJson::new();
+    let mut differences = Differences::new([
+        Rule::sometimes(
+            MARKUP_OF_NO_TEXT,
+            |row| has_markup_of_no_text(text(row, "json")),
+            &["{\" m\":{\"a\":[true,null]}}"],
+        ),
+        Rule::sometimes(
+            ODD_UUID,
+            |row| has_odd_uuid(text(row, "json")),
+            &["{\" u\":\"+0x00000000000000000000000000000\"}"],
+        ),
+    ]);
     for row in rows("tagged_json", "loads") {
         let read = format.from_slice(text(&row, "json").as_bytes());
-        match row.get("error") {
-            Some(_) => assert!(read.is_err(), "{row}"),
-            None => {
-                let read = read.unwrap_or_else(|error| panic!("{error}: {row}"));
-                assert!(same(&read, &python_value(&row["value"])), "{read:?} {row}");
-            }
-        }
+        let same = match &read {
+            Ok(read) => row.get("error").is_none() && same(read, &python_value(&row["value"])),
+            Err(_) => row.get("error").is_some(),
+        };
+        differences.check(text(&row, "json"), &row, unless(same, read));
     }
+    differences.finish();
 }
 
 #[test]
@@ -75,17 +88,20 @@ fn p1_http_dates_are_werkzeugs() {
         let date = DateTime::from_unix(row["unix"].as_i64().unwrap()).unwrap();
         assert_eq!(date.to_http_date().unwrap(), text(&row, "http_date"));
     }
+    let mut differences = Differences::new([Rule::sometimes(
+        "the digits of a date are ASCII; Python's int() reads those of other scripts",
+        |row| !text(row, "text").is_ascii(),
+        &["Wed, 21 Oct 2015 07:28:0\u{663} GMT"],
+    )]);
     for row in rows("tagged_json", "parse_date") {
         let expected = match python_value(&row["value"]) {
             Value::DateTime(date) => Some(date),
             _ => None,
         };
-        assert_eq!(
-            DateTime::from_http_date(text(&row, "text")),
-            expected,
-            "{row}"
-        );
+        let read = DateTime::from_http_date(text(&row, "text"));
+        differences.check(text(&row, "text"), &row, unless(read == expected, read));
     }
+    differences.finish();
     // Two-digit years, and four-digit ones below 100, which Python maps as well.
     for (year, read) in [
         ("68", "2068"),

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::{TaggedJson, tag::Kind};
+use super::{TaggedJson, tag::Kind, tagged::items};
 use crate::{
     json::{JsonError, Limits, RawText, Scanner, Token},
     value::{Dict, Text, Value},
@@ -10,8 +10,8 @@ use crate::{
 pub(crate) enum Content<E> {
     /// A plain object: its entries in the order of the document, their values unread.
     Indexed(Vec<E>),
-    /// A document of another shape that Python's `dict(…)` takes: null, a list of pairs, a tagged
-    /// dictionary.
+    /// A document of another shape that Python's `dict(…)` takes: null, empty text, a list of pairs,
+    /// a tagged dictionary.
     Decoded(Dict),
 }
 
@@ -167,11 +167,8 @@ fn surely_fits(kind: &Kind, first: Option<u8>) -> bool {
 /// What Python's `dict(value)` makes of a document that is not a plain object; only text keys are a
 /// session's.
 fn decoded<E>(value: Value) -> Result<Content<E>, JsonError> {
-    let pair = |item: Value| match item {
-        Value::List(pair) | Value::Tuple(pair) => match <[Value; 2]>::try_from(pair) {
-            Ok([Value::Text(key), value]) => Some((key, value)),
-            _ => None,
-        },
+    let pair = |item| match <[Value; 2]>::try_from(items(item)?) {
+        Ok([Value::Text(key), value]) => Some((key, value)),
         _ => None,
     };
     let dict = match value {
@@ -179,8 +176,8 @@ fn decoded<E>(value: Value) -> Result<Content<E>, JsonError> {
         Value::Dict(dict) if dict.iter().all(|(key, _)| matches!(key, Value::Text(_))) => {
             Some(dict)
         }
-        Value::List(items) | Value::Tuple(items) => items.into_iter().map(pair).collect(),
-        _ => None,
+        Value::Dict(_) => None,
+        other => items(other).and_then(|items| items.into_iter().map(pair).collect()),
     };
     dict.map(Content::Decoded).ok_or(JsonError::Syntax {
         expected: "a dictionary",

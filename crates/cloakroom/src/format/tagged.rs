@@ -271,6 +271,8 @@ fn resolve(kind: &Kind, content: Value) -> Result<Value, JsonError> {
                 .as_str()
                 .and_then(DateTime::from_http_date)
                 .map_or(Value::None, Value::DateTime),
+            // It splits bytes as it splits text, and finds no date in them.
+            Value::Bytes(_) => Value::None,
             _ => return Err(refused()),
         },
         Kind::Custom(tag) => tag.decode(content).map_err(|_| refused())?,
@@ -280,7 +282,7 @@ fn resolve(kind: &Kind, content: Value) -> Result<Value, JsonError> {
 }
 
 /// What Python's `tuple(content)` holds.
-fn items(content: Value) -> Option<Vec<Value>> {
+pub(super) fn items(content: Value) -> Option<Vec<Value>> {
     Some(match content {
         Value::List(items) | Value::Tuple(items) => items,
         Value::Text(text) | Value::Markup(Markup(text)) => text
