@@ -74,7 +74,6 @@ mod tests {
     use super::float_repr;
 
     #[test]
-    #[allow(clippy::excessive_precision, reason = "these digits are the point")]
     fn floats_are_written_as_python_writes_them() {
         let table = [
             (1.0, "1.0"),
