@@ -150,6 +150,7 @@ pub mod json;
 mod manager;
 mod secret;
 mod session;
+pub mod store;
 pub mod testing;
 pub mod token;
 pub mod value;

@@ -1,0 +1,111 @@
+use std::{borrow::Cow, fmt};
+
+use super::Record;
+
+/// Why a store could not do what it was asked.
+///
+/// Its text names the store and the reason, never a key or a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: {reason}")]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    reason: Cow<'static, str>,
+}
+
+/// What kind of failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// There is no connection: whether a write arrived is not known.
+    Unreachable,
+    /// No answer came in time: whether a write arrived is not known.
+    TimedOut,
+    /// The store answered that it will not; asking again gives the same answer.
+    Refused,
+}
+
+impl fmt::Display for StoreErrorKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Unreachable => "the store cannot be reached",
+            Self::TimedOut => "the store did not answer in time",
+            Self::Refused => "the store refused",
+        })
+    }
+}
+
+impl StoreError {
+    /// No connection. The reason must not quote a key or a value, as servers' messages may.
+    pub fn unreachable(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StoreErrorKind::Unreachable, reason)
+    }
+
+    /// No answer in time.
+    pub fn timed_out(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StoreErrorKind::TimedOut, reason)
+    }
+
+    /// An answer that says no.
+    pub fn refused(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StoreErrorKind::Refused, reason)
+    }
+
+    fn new(kind: StoreErrorKind, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            reason: reason.into(),
+        }
+    }
+
+    /// What kind of failure it was.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+/// Why [`Driver::create`](super::Driver::create) made nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CreateError {
+    /// There is an entry or a tombstone already.
+    #[error("there is an entry under this key already")]
+    Exists,
+    /// The store failed.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}
+
+/// Why [`Driver::replace`](super::Driver::replace) replaced nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplaceError {
+    /// The entry is something else by now: this.
+    #[error("the entry has changed meanwhile")]
+    Changed(Record),
+    /// The entry is gone.
+    #[error("the entry is gone")]
+    NotFound,
+    /// The store failed.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}
+
+/// Why [`Driver::touch`](super::Driver::touch) renewed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TouchError {
+    /// The entry is gone.
+    #[error("the entry is gone")]
+    NotFound,
+    /// The store failed.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}
+
+/// Why [`Driver::delete`](super::Driver::delete) deleted nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeleteError {
+    /// The entry is not what was expected but this.
+    #[error("the entry has changed meanwhile")]
+    Changed(Record),
+    /// The store failed.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}

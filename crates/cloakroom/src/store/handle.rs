@@ -1,0 +1,243 @@
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::{
+    CreateError, Cursor, DeleteError, Driver, Page, Record, ReplaceError, StoreError, TouchError,
+};
+
+/// A store of any kind, chosen at run time. Clones are the same store.
+///
+/// Every call has a time limit, two seconds unless set otherwise: a store that hangs costs a request that
+/// much and no more.
+#[derive(Clone)]
+pub struct Store {
+    driver: Arc<dyn Erased>,
+    timeout: Duration,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Store {
+    /// The store that a driver drives.
+    pub fn new(driver: impl Driver) -> Self {
+        Self {
+            driver: Arc::new(driver),
+            timeout: TIMEOUT,
+        }
+    }
+
+    /// How long any one call may take.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// What the store is called in messages.
+    pub fn name(&self) -> &'static str {
+        self.driver.name()
+    }
+
+    /// As [`Driver::load`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a time-out.
+    pub async fn load(&self, key: &str) -> Result<Option<Record>, StoreError> {
+        self.within(self.driver.load(key)).await
+    }
+
+    /// As [`Driver::create`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a time-out.
+    pub async fn create(
+        &self,
+        key: &str,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Result<Record, CreateError> {
+        self.within(self.driver.create(key, value, ttl)).await
+    }
+
+    /// As [`Driver::replace`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a time-out.
+    pub async fn replace(
+        &self,
+        key: &str,
+        base: &Record,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Result<Record, ReplaceError> {
+        self.within(self.driver.replace(key, base, value, ttl))
+            .await
+    }
+
+    /// As [`Driver::touch`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a time-out.
+    pub async fn touch(&self, key: &str, ttl: Duration) -> Result<(), TouchError> {
+        self.within(self.driver.touch(key, ttl)).await
+    }
+
+    /// As [`Driver::delete`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a time-out.
+    pub async fn delete(
+        &self,
+        key: &str,
+        expected: Option<&Record>,
+        tombstone: Duration,
+    ) -> Result<(), DeleteError> {
+        self.within(self.driver.delete(key, expected, tombstone))
+            .await
+    }
+
+    /// As [`Driver::delete_expired`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a time-out.
+    pub async fn delete_expired(&self, limit: usize) -> Result<usize, StoreError> {
+        self.within(self.driver.delete_expired(limit)).await
+    }
+
+    /// As [`Driver::list`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a time-out.
+    pub async fn list(
+        &self,
+        prefix: &str,
+        from: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        self.within(self.driver.list(prefix, from, limit)).await
+    }
+
+    async fn within<T, E: From<StoreError>>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match tokio::time::timeout(self.timeout, call).await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::timed_out(self.name()).into()),
+        }
+    }
+}
+
+impl<D: Driver> From<D> for Store {
+    fn from(driver: D) -> Self {
+        Self::new(driver)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Store")
+            .field("name", &self.name())
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// [`Driver`] with its futures boxed, so that any driver is one type.
+trait Erased: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn load<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Record>, StoreError>>;
+    fn create<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Boxed<'a, Result<Record, CreateError>>;
+    fn replace<'a>(
+        &'a self,
+        key: &'a str,
+        base: &'a Record,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Boxed<'a, Result<Record, ReplaceError>>;
+    fn touch<'a>(&'a self, key: &'a str, ttl: Duration) -> Boxed<'a, Result<(), TouchError>>;
+    fn delete<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Option<&'a Record>,
+        tombstone: Duration,
+    ) -> Boxed<'a, Result<(), DeleteError>>;
+    fn delete_expired(&self, limit: usize) -> Boxed<'_, Result<usize, StoreError>>;
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+        from: Option<Cursor>,
+        limit: usize,
+    ) -> Boxed<'a, Result<Page, StoreError>>;
+}
+
+impl<D: Driver> Erased for D {
+    fn name(&self) -> &'static str {
+        Driver::name(self)
+    }
+
+    fn load<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Record>, StoreError>> {
+        Box::pin(Driver::load(self, key))
+    }
+
+    fn create<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Boxed<'a, Result<Record, CreateError>> {
+        Box::pin(Driver::create(self, key, value, ttl))
+    }
+
+    fn replace<'a>(
+        &'a self,
+        key: &'a str,
+        base: &'a Record,
+        value: Bytes,
+        ttl: Duration,
+    ) -> Boxed<'a, Result<Record, ReplaceError>> {
+        Box::pin(Driver::replace(self, key, base, value, ttl))
+    }
+
+    fn touch<'a>(&'a self, key: &'a str, ttl: Duration) -> Boxed<'a, Result<(), TouchError>> {
+        Box::pin(Driver::touch(self, key, ttl))
+    }
+
+    fn delete<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Option<&'a Record>,
+        tombstone: Duration,
+    ) -> Boxed<'a, Result<(), DeleteError>> {
+        Box::pin(Driver::delete(self, key, expected, tombstone))
+    }
+
+    fn delete_expired(&self, limit: usize) -> Boxed<'_, Result<usize, StoreError>> {
+        Box::pin(Driver::delete_expired(self, limit))
+    }
+
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+        from: Option<Cursor>,
+        limit: usize,
+    ) -> Boxed<'a, Result<Page, StoreError>> {
+        Box::pin(Driver::list(self, prefix, from, limit))
+    }
+}

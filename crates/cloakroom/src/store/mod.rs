@@ -1,0 +1,307 @@
+//! Where sessions are kept on the server: bytes by key, with compare-and-swap.
+//!
+//! A [`Store`] is any of them, chosen at run time; a [`Driver`] is how one kind of store does it. To keep
+//! sessions in a store that is not here, implement [`Driver`] (seven methods) and run the checks of
+//! `cloakroom::store::conformance` (feature `conformance`) against it.
+//!
+//! A store knows nothing of sessions, formats or cookies. It promises four things, from which everything
+//! else follows:
+//!
+//! 1. **An update never inserts.** [`Driver::replace`] and [`Driver::touch`] on a missing entry do nothing
+//!    and say so.
+//! 2. **A replacement compares.** [`Driver::replace`] writes only if the entry is still what the caller
+//!    loaded, whoever changed it meanwhile, and hands back what is there otherwise.
+//! 3. **A deletion lasts.** [`Driver::delete`] leaves a tombstone for a while. Under it the key is missing
+//!    and cannot be written, not even if a program that knows nothing of tombstones puts an entry there.
+//! 4. **What has expired is missing**, whether or not it is still on a disk somewhere.
+
+mod error;
+mod handle;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
+pub use handle::Store;
+
+/// How one kind of store does what a [`Store`] can.
+///
+/// A driver is shared by all requests, so its methods take `&self`, run at the same time, and may be
+/// dropped at any `.await` (the visitor went away, the time was up): what they do must be atomic in the
+/// store, or safe to be left half done. Nothing here retries; the caller does.
+///
+/// Keys are text of any kind up to [`MAX_KEY`] bytes and values any bytes, empty ones included. A driver
+/// whose store cannot hold one refuses it with [`StoreErrorKind::Refused`]; it never shortens, escapes or
+/// confuses two of them.
+///
+/// A time to live is at least one second. Where the store counts whole seconds, a part of a second
+/// rounds up.
+///
+/// ```
+/// use std::{collections::HashMap, sync::Mutex, time::Duration};
+/// use bytes::Bytes;
+/// use cloakroom::store::*;
+///
+/// /// A store that forgets nothing until the process ends: the least that a driver needs, without expiry.
+/// #[derive(Default)]
+/// struct Shelf(Mutex<HashMap<String, Option<Bytes>>>);
+///
+/// impl Driver for Shelf {
+///     fn name(&self) -> &'static str {
+///         "shelf"
+///     }
+///
+///     async fn load(&self, key: &str) -> Result<Option<Record>, StoreError> {
+///         Ok(self.0.lock().unwrap().get(key).cloned().flatten().map(Record::new))
+///     }
+///
+///     async fn create(&self, key: &str, value: Bytes, _: Duration) -> Result<Record, CreateError> {
+///         let mut entries = self.0.lock().unwrap();
+///         if entries.contains_key(key) {
+///             return Err(CreateError::Exists);
+///         }
+///         entries.insert(key.to_owned(), Some(value.clone()));
+///         Ok(Record::new(value))
+///     }
+///
+///     async fn replace(&self, key: &str, base: &Record, value: Bytes, _: Duration) -> Result<Record, ReplaceError> {
+///         match self.0.lock().unwrap().get_mut(key) {
+///             Some(Some(there)) if *there == base.value => {
+///                 *there = value.clone();
+///                 Ok(Record::new(value))
+///             }
+///             Some(Some(there)) => Err(ReplaceError::Changed(Record::new(there.clone()))),
+///             // None is a tombstone.
+///             Some(None) | None => Err(ReplaceError::NotFound),
+///         }
+///     }
+///
+///     async fn touch(&self, key: &str, _: Duration) -> Result<(), TouchError> {
+///         match self.0.lock().unwrap().get(key) {
+///             Some(Some(_)) => Ok(()),
+///             _ => Err(TouchError::NotFound),
+///         }
+///     }
+///
+///     async fn delete(&self, key: &str, expected: Option<&Record>, _: Duration) -> Result<(), DeleteError> {
+///         let mut entries = self.0.lock().unwrap();
+///         match (entries.get(key), expected) {
+///             (Some(Some(there)), Some(expected)) if *there != expected.value => {
+///                 Err(DeleteError::Changed(Record::new(there.clone())))
+///             }
+///             _ => {
+///                 entries.insert(key.to_owned(), None);
+///                 Ok(())
+///             }
+///         }
+///     }
+///
+///     async fn delete_expired(&self, _: usize) -> Result<usize, StoreError> {
+///         Ok(0)
+///     }
+///
+///     async fn list(&self, prefix: &str, _: Option<Cursor>, _: usize) -> Result<Page, StoreError> {
+///         let entries = self.0.lock().unwrap();
+///         let live = entries.iter().filter(|(key, value)| key.starts_with(prefix) && value.is_some());
+///         let entries = live.map(|(key, value)| Listed::new(key, value.as_ref().map_or(0, Bytes::len), None));
+///         Ok(Page { entries: entries.collect(), next: None })
+///     }
+/// }
+///
+/// let store = Store::new(Shelf::default());
+/// ```
+pub trait Driver: Send + Sync + 'static {
+    /// What the store is called in messages, such as `redis`.
+    fn name(&self) -> &'static str;
+
+    /// The entry under `key`; none if it is missing, expired or under a tombstone.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store could not be asked. A driver never answers "none" then.
+    fn load(&self, key: &str) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
+
+    /// Makes an entry where none is, and hands back what [`replace`](Self::replace) will compare with.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError::Exists`] if there is an entry or a tombstone, which stays as it is.
+    fn create(
+        &self,
+        key: &str,
+        value: Bytes,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Record, CreateError>> + Send;
+
+    /// Puts `value` in the place of `base` if the entry is still that, gives it a new time to live, and
+    /// hands back what the next replacement will compare with.
+    ///
+    /// A store with versions may compare versions; the others compare the bytes. Equal bytes are no
+    /// change: replacing a value by itself succeeds.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplaceError::Changed`] with what is there now; [`ReplaceError::NotFound`] if the entry is
+    /// missing, expired or under a tombstone. Neither writes anything.
+    fn replace(
+        &self,
+        key: &str,
+        base: &Record,
+        value: Bytes,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Record, ReplaceError>> + Send;
+
+    /// Gives an entry a new time to live and leaves its value alone, so that it changes nothing that
+    /// another request may compare with.
+    ///
+    /// # Errors
+    ///
+    /// [`TouchError::NotFound`] if the entry is missing, expired or under a tombstone.
+    fn touch(
+        &self,
+        key: &str,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<(), TouchError>> + Send;
+
+    /// Removes an entry and leaves a tombstone for so long: until then the key is missing and cannot be
+    /// created, even if another program writes an entry there. A missing entry gets its tombstone all the
+    /// same. With `expected`, an entry that is something else by now is left alone. A `tombstone` of zero
+    /// leaves none.
+    ///
+    /// # Errors
+    ///
+    /// [`DeleteError::Changed`] with what is there now, if it is not what was expected.
+    fn delete(
+        &self,
+        key: &str,
+        expected: Option<&Record>,
+        tombstone: Duration,
+    ) -> impl Future<Output = Result<(), DeleteError>> + Send;
+
+    /// Removes at most `limit` expired entries and tombstones and says how many; 0 where the store does
+    /// that by itself. Other requests are not held up for longer than a batch takes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store could not be asked.
+    fn delete_expired(
+        &self,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
+    /// Live entries whose keys begin with `prefix`, about `limit` at a time and in no order, for
+    /// operators: entries that come or go meanwhile may be listed or not. Begin with no cursor, go on
+    /// with the one of the page.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; `Refused` if the store cannot list, as memcached.
+    fn list(
+        &self,
+        prefix: &str,
+        from: Option<Cursor>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page, StoreError>> + Send;
+}
+
+/// The most bytes that a key may have: memcached takes no more, and SQL tables hold 255.
+pub const MAX_KEY: usize = 250;
+
+/// What a store keeps for a key.
+///
+/// It is also what a later [`Driver::replace`] compares with, so keep it as it was loaded.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Record {
+    /// The bytes.
+    pub value: Bytes,
+    /// The store's own number for this state of the entry, where it has one.
+    pub version: Option<u64>,
+    /// How long the entry still lives, where loading it tells. Not compared by anything.
+    pub expires_in: Option<Duration>,
+}
+
+impl Record {
+    /// A record without a version: replacements compare the bytes.
+    pub fn new(value: impl Into<Bytes>) -> Self {
+        Self {
+            value: value.into(),
+            version: None,
+            expires_in: None,
+        }
+    }
+
+    /// Of a store that counts versions.
+    #[must_use]
+    pub fn with_version(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// Of a store that tells how long the entry lives.
+    #[must_use]
+    pub fn with_expires_in(mut self, expires_in: Duration) -> Self {
+        self.expires_in = Some(expires_in);
+        self
+    }
+}
+
+/// Shows the size, never the bytes.
+impl std::fmt::Debug for Record {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Record")
+            .field("bytes", &self.value.len())
+            .field("version", &self.version)
+            .field("expires_in", &self.expires_in)
+            .finish()
+    }
+}
+
+/// Some of a store's entries.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The entries.
+    pub entries: Vec<Listed>,
+    /// Where the next page begins; none after the last.
+    pub next: Option<Cursor>,
+}
+
+/// Where a page of a listing begins: the driver's own text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(pub String);
+
+/// An entry in a listing.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listed {
+    /// Its key. Whoever has a session's key has the session: do not log it.
+    pub key: String,
+    /// Bytes of its value.
+    pub size: usize,
+    /// How long it still lives, where the store tells.
+    pub expires_in: Option<Duration>,
+}
+
+impl Listed {
+    /// An entry of a listing.
+    pub fn new(key: impl Into<String>, size: usize, expires_in: Option<Duration>) -> Self {
+        Self {
+            key: key.into(),
+            size,
+            expires_in,
+        }
+    }
+}
+
+/// Shows size and time, never the key.
+impl std::fmt::Debug for Listed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Listed")
+            .field("size", &self.size)
+            .field("expires_in", &self.expires_in)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,1 @@
+//! Private database servers for tests: started on free ports, stopped when dropped.
