@@ -105,6 +105,9 @@ pub enum DeleteError {
     /// The entry is not what was expected but this.
     #[error("the entry has changed meanwhile")]
     Changed(Record),
+    /// An entry was expected and there is none.
+    #[error("the entry is gone")]
+    NotFound,
     /// The store failed.
     #[error(transparent)]
     Failed(#[from] StoreError),

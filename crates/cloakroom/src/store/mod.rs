@@ -90,6 +90,7 @@ pub use handle::Store;
 ///             (Some(Some(there)), Some(expected)) if *there != expected.value => {
 ///                 Err(DeleteError::Changed(Record::new(there.clone())))
 ///             }
+///             (Some(None) | None, Some(_)) => Err(DeleteError::NotFound),
 ///             _ => {
 ///                 entries.insert(key.to_owned(), None);
 ///                 Ok(())
@@ -165,13 +166,15 @@ pub trait Driver: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), TouchError>> + Send;
 
     /// Removes an entry and leaves a tombstone for so long: until then the key is missing and cannot be
-    /// created, even if another program writes an entry there. A missing entry gets its tombstone all the
-    /// same. With `expected`, an entry that is something else by now is left alone. A `tombstone` of zero
-    /// leaves none.
+    /// created, even if another program writes an entry there. A `tombstone` of zero leaves none.
+    ///
+    /// Without `expected`, whatever is there goes, and a missing entry gets its tombstone all the same.
+    /// With `expected`, an entry that is something else by now is left alone.
     ///
     /// # Errors
     ///
-    /// [`DeleteError::Changed`] with what is there now, if it is not what was expected.
+    /// Only with `expected`: [`DeleteError::Changed`] with what is there now; [`DeleteError::NotFound`] if
+    /// the entry is missing, expired or under a tombstone. Neither writes anything.
     fn delete(
         &self,
         key: &str,
