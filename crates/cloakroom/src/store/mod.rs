@@ -15,8 +15,12 @@
 //!    and cannot be written, not even if a program that knows nothing of tombstones puts an entry there.
 //! 4. **What has expired is missing**, whether or not it is still on a disk somewhere.
 
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod conformance;
 mod error;
 mod handle;
+mod memory;
 
 use std::time::Duration;
 
@@ -24,6 +28,7 @@ use bytes::Bytes;
 
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
 pub use handle::Store;
+pub use memory::MemoryStore;
 
 /// How one kind of store does what a [`Store`] can.
 ///
