@@ -15,6 +15,8 @@
 //!    and cannot be written, not even if a program that knows nothing of tombstones puts an entry there.
 //! 4. **What has expired is missing**, whether or not it is still on a disk somewhere.
 
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod error;
 mod handle;
 
@@ -22,6 +24,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::{DynamoDbStore, MAX_DYNAMODB_VALUE};
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
 pub use handle::Store;
 
