@@ -23,6 +23,8 @@ mod dynamodb;
 mod error;
 mod handle;
 mod memory;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod sql;
 
 use std::time::Duration;
 
@@ -33,6 +35,12 @@ pub use dynamodb::{DynamoDbStore, MAX_DYNAMODB_VALUE};
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
 pub use handle::Store;
 pub use memory::MemoryStore;
+#[cfg(feature = "mysql")]
+pub use sql::MySqlStore;
+#[cfg(feature = "postgres")]
+pub use sql::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use sql::SqliteStore;
 
 /// How one kind of store does what a [`Store`] can.
 ///
