@@ -17,6 +17,8 @@
 
 mod error;
 mod handle;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ use bytes::Bytes;
 
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
 pub use handle::Store;
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
 
 /// How one kind of store does what a [`Store`] can.
 ///
