@@ -17,6 +17,8 @@
 
 mod error;
 mod handle;
+#[cfg(feature = "memcached")]
+mod memcached;
 #[cfg(feature = "redis")]
 mod redis;
 
@@ -26,6 +28,8 @@ use bytes::Bytes;
 
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
 pub use handle::Store;
+#[cfg(feature = "memcached")]
+pub use memcached::MemcachedStore;
 #[cfg(feature = "redis")]
 pub use redis::RedisStore;
 

@@ -34,13 +34,21 @@ impl From<RedisError> for Failure {
         match error.kind() {
             ErrorKind::Server(ServerErrorKind::NoScript) => Self::NoScript,
             ErrorKind::Io if !error.is_timeout() => Self::Disconnected,
+            // An answer that breaks off.
+            ErrorKind::Parse => Self::Disconnected,
             _ => Self::Other(told(&error)),
         }
     }
 }
 
 /// Whether a connection that failed so is of no use any more, or is one to a server that is not the master (any more).
-pub(super) fn wears_out(error: &RedisError) -> bool {
+///
+/// That of a cluster replaces its nodes' connections and its map itself; it is of no use only when the task that does so
+/// is gone, which looks like a connection that broke.
+pub(super) fn wears_out(error: &RedisError, cluster: bool) -> bool {
+    if cluster {
+        return error.is_connection_dropped() && !error.is_connection_refusal();
+    }
     matches!(
         error.kind(),
         ErrorKind::Io
@@ -55,7 +63,10 @@ pub(super) fn told(error: &RedisError) -> StoreError {
     match error.kind() {
         ErrorKind::Io if error.is_timeout() => StoreError::timed_out("redis"),
         ErrorKind::Io => StoreError::unreachable("redis: no connection"),
-        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => unexpected(),
+        ErrorKind::Parse => {
+            StoreError::unreachable("redis: the answer broke off, or it is not Redis")
+        }
+        ErrorKind::UnexpectedReturnType => unexpected(),
         ErrorKind::AuthenticationFailed => {
             StoreError::refused("redis: the login was denied; check user and password in the URL")
         }

@@ -73,15 +73,17 @@ impl Link {
         match timeout(self.target.command_timeout(), call(&mut live.connection)).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
-                if failure::wears_out(&error) {
+                if failure::wears_out(&error, self.is_cluster()) {
                     self.discard(&live);
                 }
                 Err(error.into())
             }
             Err(_) => {
                 // Perhaps the server is slow, perhaps there is nobody at the other end any more. A new connection tells.
-                // Calls that wait on the old one may still get their answers.
-                self.discard(&live);
+                // Calls that wait on the old one may still get their answers. In a cluster it is one node of many.
+                if !self.is_cluster() {
+                    self.discard(&live);
+                }
                 Err(StoreError::timed_out("redis").into())
             }
         }
