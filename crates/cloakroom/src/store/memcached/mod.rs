@@ -70,7 +70,7 @@ impl MemcachedStore {
     async fn look(&self, key: &Key) -> Result<Look, Failure> {
         // The tombstone second: a deletion writes it first, so one that comes in between is seen.
         let request = Request::default().get(&key.entry).get_time(&key.tombstone);
-        let [entry, tombstone] = self.pool.ask(request).await?;
+        let [entry, tombstone] = self.pool.read(request).await?;
         Ok(match (entry, tombstone) {
             (Reply::Missing, _) => Look::Missing,
             (Reply::Value(value), Reply::Missing) => Look::Live(value.into()),
@@ -108,7 +108,7 @@ impl MemcachedStore {
         let request = Request::default()
             .set(&key.entry, &write)
             .get_time(&key.tombstone);
-        let [written, tombstone] = self.pool.ask(request).await?;
+        let [written, tombstone] = self.pool.ask(&request).await?;
         match (written, tombstone) {
             (Reply::Done(flags), Reply::Missing) => {
                 let record = Record::new(write.value);
@@ -131,7 +131,7 @@ impl MemcachedStore {
     async fn remove(&self, key: &Key, version: Option<u64>) -> Result<(), StoreError> {
         let [_] = self
             .pool
-            .ask(Request::default().delete(&key.entry, version))
+            .ask(&Request::default().delete(&key.entry, version))
             .await?;
         Ok(())
     }
@@ -143,14 +143,14 @@ impl MemcachedStore {
             .set(&key.tombstone, &tombstone)
             .get_time(&key.tombstone)
             .delete(&key.entry, None);
-        match self.pool.ask(request).await? {
+        match self.pool.ask(&request).await? {
             [Reply::Done(_), _, _] => Ok(()),
             [Reply::NotStored, Reply::Done(there), _] if there.outlasts(expiry) => Ok(()),
             [Reply::NotStored, _, _] => {
                 let tombstone = Write::set(TOMBSTONE, expiry);
                 let [_] = self
                     .pool
-                    .ask(Request::default().set(&key.tombstone, &tombstone))
+                    .ask(&Request::default().set(&key.tombstone, &tombstone))
                     .await?;
                 Ok(())
             }
@@ -174,7 +174,7 @@ impl MemcachedStore {
             let request = Request::default()
                 .get_time(&key.tombstone)
                 .delete(&key.entry, Some(version));
-            match self.pool.ask(request).await.map_err(StoreError::from)? {
+            match self.pool.ask(&request).await.map_err(StoreError::from)? {
                 [Reply::Missing, Reply::Done(_)] => {}
                 // What lay under a tombstone was missing already.
                 [Reply::Done(_), Reply::Done(_)] | [_, Reply::Missing] => {
@@ -272,13 +272,7 @@ impl Driver for MemcachedStore {
 
     async fn load(&self, key: &str) -> Result<Option<Record>, StoreError> {
         let key = Key::of(key)?;
-        let look = match self.look(&key).await {
-            // Reading again is safe, and most requests begin with it: so a connection that broke while nobody
-            // used it costs nobody an error.
-            Err(Failure::Disconnected) => self.look(&key).await,
-            look => look,
-        }?;
-        match look {
+        match self.look(&key).await? {
             Look::Live(there) => Ok(Some(there)),
             Look::Missing => Ok(None),
             Look::Buried(version) => {
@@ -291,7 +285,7 @@ impl Driver for MemcachedStore {
     async fn create(&self, key: &str, value: Bytes, ttl: Duration) -> Result<Record, CreateError> {
         let key = Key::of(key)?;
         let request = Request::default().get_time(&key.tombstone);
-        let [tombstone] = self.pool.ask(request).await.map_err(StoreError::from)?;
+        let [tombstone] = self.pool.read(request).await.map_err(StoreError::from)?;
         if !matches!(tombstone, Reply::Missing) {
             return Err(CreateError::Exists);
         }
@@ -334,7 +328,7 @@ impl Driver for MemcachedStore {
         let request = Request::default()
             .touch(&key.entry, request::expiry(ttl))
             .get_time(&key.tombstone);
-        match self.pool.ask(request).await.map_err(StoreError::from)? {
+        match self.pool.ask(&request).await.map_err(StoreError::from)? {
             [Reply::Done(_), Reply::Missing] => Ok(()),
             _ => Err(TouchError::NotFound),
         }

@@ -98,10 +98,19 @@ impl Pool {
         Ok(())
     }
 
+    /// As [`ask`](Self::ask), for commands that only read. Asking those again is safe, and most requests begin with
+    /// one: so a connection that broke while nobody used it costs nobody an error.
+    pub(super) async fn read<const N: usize>(&self, request: Request) -> Result<[Reply; N], Failure> {
+        match self.ask(&request).await {
+            Err(Failure::Disconnected) => self.ask(&request).await,
+            answer => answer,
+        }
+    }
+
     /// Sends commands and reads as many answers.
     pub(super) async fn ask<const N: usize>(
         &self,
-        request: Request,
+        request: &Request,
     ) -> Result<[Reply; N], Failure> {
         debug_assert_eq!(request.commands(), N);
         let limit = self.target.command_timeout;
@@ -117,7 +126,7 @@ impl Pool {
             self.idle().push(connection);
             return Err(wire::too_large().into());
         }
-        let answers = within(limit, connection.exchange(&request)).await;
+        let answers = within(limit, connection.exchange(request)).await;
         match answers {
             Ok(Ok(answers)) => {
                 self.idle().push(connection);

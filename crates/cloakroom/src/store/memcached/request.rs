@@ -127,7 +127,9 @@ impl Request {
 
 /// A time to live as memcached takes it: whole seconds, rounded up, or the point in time if that is far off.
 pub(super) fn expiry(ttl: Duration) -> i64 {
-    let seconds = ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0);
+    let seconds = ttl
+        .as_secs()
+        .saturating_add(u64::from(ttl.subsec_nanos() > 0));
     if seconds <= THIRTY_DAYS {
         // 0 would be for ever.
         return i64::try_from(seconds.max(1)).unwrap_or(1);
