@@ -106,6 +106,30 @@ async fn until_it_answers(store: &MemcachedStore, key: &str) -> Option<Record> {
     }
 }
 
+#[cfg(feature = "conformance")]
+#[tokio::test(flavor = "multi_thread")]
+async fn memcached_conforms() {
+    use cloakroom::store::conformance::{Harness, Limits, Subject, assert_conforms};
+
+    let limits = Limits {
+        lists: false,
+        deletes_expired: false,
+        max_value: Some(1024 * 1024 - 512),
+    };
+    let harness = Harness::new(async || {
+        Subject::new(shared().await).twin(shared().await).foreign(
+            async |key: String, value: Bytes| {
+                let command = format!("set {key} 0 3600 {}\r\n", value.len());
+                let command = [command.as_bytes(), &value, b"\r\n"].concat();
+                let mut raw = Neighbour::shared();
+                raw.0.get_mut().write_all(&command).unwrap();
+                assert_eq!(raw.next_line(), "STORED");
+            },
+        )
+    });
+    assert_conforms(harness.limits(limits)).await;
+}
+
 #[tokio::test]
 async fn p2_the_layout_is_flask_sessions() {
     let (store, mut raw) = (shared().await, Neighbour::shared());

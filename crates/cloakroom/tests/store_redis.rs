@@ -49,6 +49,72 @@ async fn until_it_answers(store: &RedisStore, key: &str) -> Option<Record> {
     }
 }
 
+#[cfg(feature = "conformance")]
+mod conformance {
+    use std::{
+        mem,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use cloakroom::store::conformance::{Harness, Limits, Subject, assert_conforms};
+
+    use super::*;
+
+    fn conforms(harness: Harness) -> impl Future<Output = ()> {
+        assert_conforms(harness.limits(Limits {
+            deletes_expired: false,
+            ..Limits::default()
+        }))
+    }
+
+    async fn subject(url: String) -> Subject {
+        let store = RedisStore::connect(&url).await.unwrap();
+        let twin = RedisStore::connect(&url).await.unwrap();
+        Subject::new(store)
+            .twin(twin)
+            .foreign(move |key: String, value: Bytes| {
+                let url = url.clone();
+                async move {
+                    let mut set = redis::cmd("SET");
+                    set.arg(key).arg(&value[..]).arg("EX").arg(3600);
+                    if url.contains("+cluster") {
+                        let seed = url.replace("+cluster", "");
+                        let client =
+                            redis::cluster::ClusterClient::new([seed.split(',').next().unwrap()]);
+                        set.exec(&mut client.unwrap().get_connection().unwrap())
+                            .unwrap();
+                    } else {
+                        set.exec(&mut neighbour(&url)).unwrap();
+                    }
+                }
+            })
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_server_conforms() {
+        let server = servers::redis::start().unwrap();
+        let (url, next) = (server.url().to_owned(), AtomicUsize::new(0));
+        conforms(Harness::new(move || {
+            let database = next.fetch_add(1, Ordering::Relaxed);
+            assert!(database < 16, "more databases than Redis has");
+            subject(format!("{url}/{database}"))
+        }))
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_cluster_conforms() {
+        conforms(Harness::new(async || {
+            let cluster = servers::redis::start_cluster().unwrap();
+            let url = cluster.url();
+            // The watchdog ends it with the tests.
+            mem::forget(cluster);
+            subject(url).await
+        }))
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn p2_the_layout_is_flask_sessions() {
     let (store, mut raw) = (shared().await, neighbour(servers::redis::shared()));

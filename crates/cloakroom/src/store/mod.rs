@@ -15,10 +15,14 @@
 //!    and cannot be written, not even if a program that knows nothing of tombstones puts an entry there.
 //! 4. **What has expired is missing**, whether or not it is still on a disk somewhere.
 
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod conformance;
 mod error;
 mod handle;
 #[cfg(feature = "memcached")]
 mod memcached;
+mod memory;
 #[cfg(feature = "redis")]
 mod redis;
 
@@ -29,8 +33,11 @@ use bytes::Bytes;
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
 pub use handle::Store;
 #[cfg(feature = "memcached")]
+#[cfg_attr(docsrs, doc(cfg(feature = "memcached")))]
 pub use memcached::MemcachedStore;
+pub use memory::MemoryStore;
 #[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use redis::RedisStore;
 
 /// How one kind of store does what a [`Store`] can.

@@ -100,7 +100,10 @@ impl Pool {
 
     /// As [`ask`](Self::ask), for commands that only read. Asking those again is safe, and most requests begin with
     /// one: so a connection that broke while nobody used it costs nobody an error.
-    pub(super) async fn read<const N: usize>(&self, request: Request) -> Result<[Reply; N], Failure> {
+    pub(super) async fn read<const N: usize>(
+        &self,
+        request: Request,
+    ) -> Result<[Reply; N], Failure> {
         match self.ask(&request).await {
             Err(Failure::Disconnected) => self.ask(&request).await,
             answer => answer,
