@@ -25,10 +25,10 @@ mod handle;
 #[cfg(feature = "memcached")]
 mod memcached;
 mod memory;
-#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
-mod sql;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod sql;
 
 use std::time::Duration;
 
@@ -42,15 +42,15 @@ pub use handle::Store;
 #[cfg_attr(docsrs, doc(cfg(feature = "memcached")))]
 pub use memcached::MemcachedStore;
 pub use memory::MemoryStore;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use redis::RedisStore;
 #[cfg(feature = "mysql")]
 pub use sql::MySqlStore;
 #[cfg(feature = "postgres")]
 pub use sql::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sql::SqliteStore;
-#[cfg(feature = "redis")]
-#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use redis::RedisStore;
 
 /// How one kind of store does what a [`Store`] can.
 ///

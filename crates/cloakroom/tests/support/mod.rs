@@ -5,6 +5,17 @@
 pub(crate) mod app;
 pub(crate) mod differences;
 pub(crate) mod now;
+#[cfg(all(
+    feature = "dynamodb",
+    feature = "file",
+    feature = "memcached",
+    feature = "mysql",
+    feature = "postgres",
+    feature = "redis",
+    feature = "sqlite"
+))]
+pub(crate) mod stores;
+pub(crate) mod site;
 
 use cloakroom::{
     token::{Leniency, base64},
