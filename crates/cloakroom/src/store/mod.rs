@@ -16,6 +16,8 @@
 //! 4. **What has expired is missing**, whether or not it is still on a disk somewhere.
 
 mod error;
+#[cfg(feature = "file")]
+mod file;
 mod handle;
 
 use std::time::Duration;
@@ -23,6 +25,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
+#[cfg(feature = "file")]
+pub use file::FileStore;
 pub use handle::Store;
 
 /// How one kind of store does what a [`Store`] can.
