@@ -15,10 +15,14 @@
 //!    and cannot be written, not even if a program that knows nothing of tombstones puts an entry there.
 //! 4. **What has expired is missing**, whether or not it is still on a disk somewhere.
 
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod conformance;
 mod error;
 #[cfg(feature = "file")]
 mod file;
 mod handle;
+mod memory;
 
 use std::time::Duration;
 
@@ -28,6 +32,7 @@ pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKi
 #[cfg(feature = "file")]
 pub use file::FileStore;
 pub use handle::Store;
+pub use memory::MemoryStore;
 
 /// How one kind of store does what a [`Store`] can.
 ///
