@@ -73,6 +73,9 @@ impl Temporary {
         let mut file = match options.open(&temporary.0) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 make_folder(folder)?;
+                if let Some(parent) = folder.parent().filter(|_| sync) {
+                    sync_folder(parent)?;
+                }
                 options.open(&temporary.0)?
             }
             opened => opened?,

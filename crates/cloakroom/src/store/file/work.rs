@@ -93,9 +93,8 @@ impl FileStore {
             let dead = |file: &Bytes| self.decode(key, file.clone()).live(now).is_none();
             match swap::swap(&new, file, &names.entry, dead).map_err(writing)? {
                 Swap::Done => self.sync(&names.entry)?,
-                Swap::Conflict(_) => return Err(CreateError::Exists),
                 Swap::Gone if self.publish(&new, &names.entry, deadline)? => {}
-                Swap::Gone => return Err(CreateError::Exists),
+                Swap::Gone | Swap::Conflict(_) => return Err(CreateError::Exists),
             }
         }
         Ok(Record::new(value.clone()))
@@ -358,7 +357,12 @@ impl FileStore {
         Ok(match disk::read(place).map_err(reading)? {
             Content::Missing => Slot::Empty,
             Content::Foreign => {
-                tracing::warn!(store = NAME, "no regular file in the place of a session");
+                let reason = "it is no file, or larger than any of ours";
+                tracing::warn!(
+                    store = NAME,
+                    reason,
+                    "a session's file is unreadable: no session"
+                );
                 Slot::Broken
             }
             Content::File(file) => self.decode(key, file),
