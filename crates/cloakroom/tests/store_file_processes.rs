@@ -12,9 +12,9 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -249,7 +249,7 @@ async fn what_another_program_wrote_since_the_load_is_a_conflict() {
 }
 
 /// A program without locks writes rounds, at any moment; we count within the round that we see. A round of theirs
-/// that our count overwrote would be gone for good.
+/// that a count of ours overwrote would be gone, so they wait until we have seen it.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn no_byte_is_lost_of_a_program_that_writes_at_any_moment() {
@@ -264,8 +264,9 @@ async fn no_byte_is_lost_of_a_program_that_writes_at_any_moment() {
         let store = open(&folder).unwrap();
         store.create("session:a", "0:0".into(), HOUR).await.unwrap();
         let done = Arc::new(AtomicBool::new(false));
+        let seen = Arc::new(AtomicU64::new(0));
         let ours = tokio::spawn({
-            let (store, done) = (store.clone(), done.clone());
+            let (store, done, seen) = (store.clone(), done.clone(), seen.clone());
             async move {
                 let (mut conflicts, mut written) = (0, 0);
                 let mut base = store.load("session:a").await.unwrap().unwrap();
@@ -279,6 +280,7 @@ async fn no_byte_is_lost_of_a_program_that_writes_at_any_moment() {
                         }
                         Err(ReplaceError::Changed(there)) => {
                             conflicts += 1;
+                            seen.store(parse(&there.value).0, Ordering::Relaxed);
                             base = there;
                         }
                         Err(error) => panic!("{error}"),
@@ -291,10 +293,16 @@ async fn no_byte_is_lost_of_a_program_that_writes_at_any_moment() {
         for round in 1..=rounds {
             let value = Bytes::from(format!("{round}:0"));
             write_blindly(open, &folder, None, "session:a", value).await;
+            let written = Instant::now();
+            while seen.load(Ordering::Relaxed) != round {
+                assert!(
+                    written.elapsed() < Duration::from_secs(5),
+                    "round {round} is lost"
+                );
+                tokio::time::sleep(Duration::from_micros(100)).await;
+            }
             tokio::time::sleep(Duration::from_micros(round * 61 % 900)).await;
         }
-        // Whatever was under way has ended by then.
-        tokio::time::sleep(Duration::from_millis(50)).await;
         done.store(true, Ordering::Relaxed);
         let (conflicts, written) = ours.await.unwrap();
         let there = store.load("session:a").await.unwrap().unwrap();

@@ -26,6 +26,9 @@ impl FileStore {
     pub(super) fn delete_expired_now(&self, limit: usize) -> Result<usize, StoreError> {
         let folder = &self.folder;
         folder.check()?;
+        if limit == 0 {
+            return Ok(0);
+        }
         let mut removed = 0;
         let begin = folder
             .swept
