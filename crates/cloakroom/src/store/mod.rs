@@ -21,6 +21,8 @@ pub mod conformance;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
 mod error;
+#[cfg(feature = "file")]
+mod file;
 mod handle;
 #[cfg(feature = "memcached")]
 mod memcached;
@@ -37,6 +39,8 @@ use bytes::Bytes;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::{DynamoDbStore, MAX_DYNAMODB_VALUE};
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
+#[cfg(feature = "file")]
+pub use file::FileStore;
 pub use handle::Store;
 #[cfg(feature = "memcached")]
 #[cfg_attr(docsrs, doc(cfg(feature = "memcached")))]
