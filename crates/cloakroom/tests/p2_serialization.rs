@@ -162,7 +162,7 @@ fn p2_the_ends_of_json_are_msgspecs() {
         "[1,]",
         "\"a\nb\"",
         "1e309",
-        "-",
+        "[-]",
         "NaN",
         "[Infinity]",
         "{\"a\":-Infinity}",
