@@ -4,6 +4,8 @@
 
 pub(crate) mod app;
 pub(crate) mod differences;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub(crate) mod sql;
 
 use cloakroom::{
     token::{Leniency, base64},

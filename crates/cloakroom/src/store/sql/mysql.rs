@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 use super::{
-    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls},
+    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls, check_scheme},
     moment::Moment,
     sessions::{Sessions, TOMBSTONE_SUFFIX},
     statement::{Parameter, Statement, Statements, Values},
@@ -42,6 +42,7 @@ impl MySqlStore {
     /// `Unreachable` if no connection can be made within two seconds; `Refused` if the URL is not valid or the
     /// server does not let the user in. A missing table shows at the first call.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        check_scheme::<MySql>(url, &["mysql://", "mariadb://"])?;
         let options = MySqlConnectOptions::from_str(url)
             .map_err(|error| StoreError::from(Failure::of::<MySql>(error)))?
             .disable_statement_logging();
@@ -117,8 +118,10 @@ impl Dialect for MySql {
                 "DELETE entry FROM {table} AS entry WHERE entry.session_id = :key AND {exactly}",
             ),
             delete_expected: statement(
-                "DELETE entry FROM {table} AS entry WHERE entry.session_id = :key AND {exactly}
-                 AND (entry.data = :base OR entry.expiry IS NULL OR entry.expiry <= :now)",
+                "DELETE entry FROM {table} AS entry
+                 LEFT JOIN {table} AS gone ON gone.session_id = :gone AND gone.expiry > :now
+                 WHERE entry.session_id = :key AND {exactly}
+                 AND entry.data = :base AND entry.expiry > :now AND gone.id IS NULL",
             ),
             bury: statement(
                 "INSERT INTO {table} (session_id, data, expiry) VALUES (:gone, :value, :expiry)
@@ -173,7 +176,6 @@ impl Dialect for MySql {
         let sql = match step {
             Step::Begin => "BEGIN",
             Step::Commit => "COMMIT",
-            Step::Rollback => "ROLLBACK",
         };
         connection.execute(sqlx::raw_sql(sql)).await?;
         Ok(())

@@ -122,7 +122,7 @@ pub(super) struct Statements {
     pub(super) replace: Statement,
     pub(super) touch: Statement,
     pub(super) delete: Statement,
-    /// Deletes the entry unless it lives and is not the base.
+    /// Deletes the entry if it lives and is the base.
     pub(super) delete_expected: Statement,
     /// Writes the tombstone, never with an earlier end than it has.
     pub(super) bury: Statement,
