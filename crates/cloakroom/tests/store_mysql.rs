@@ -1,17 +1,21 @@
 //! Sessions in MariaDB (and MySQL): Flask-Session's table, on a server whose time zone is not UTC.
 
-#![cfg(feature = "mysql")]
+#![cfg(all(feature = "mysql", feature = "conformance"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use cloakroom::{
     Clock,
     store::{
         CreateError, DeleteError, MySqlStore, ReplaceError, Store, StoreErrorKind, TouchError,
+        conformance::{Harness, Limits, Subject, assert_conforms},
     },
 };
 use servers::proxy::Proxy;
@@ -93,6 +97,53 @@ impl Database {
             .map(|row| std::array::from_fn(|column| row.get_unchecked(column)))
             .collect()
     }
+}
+
+async fn subject(database: Database, clock: Option<Clock>) -> Subject {
+    let database = Arc::new(database);
+    let (mut driver, mut twin) = (database.driver().await, database.driver().await);
+    if let Some(clock) = &clock {
+        driver = driver.clock(clock.clone());
+        twin = twin.clock(clock.clone());
+    }
+    Subject::new(driver).twin(twin).foreign(move |key, value| {
+        let (database, clock) = (database.clone(), clock.clone());
+        async move {
+            let sql = "REPLACE INTO sessions (session_id, data, expiry)
+                       VALUES (?, ?, TIMESTAMP '1970-01-01 00:00:00' + INTERVAL ? SECOND)";
+            let now = clock.unwrap_or_default().unix_seconds();
+            let query = sqlx::query(sql).bind(key).bind(&value[..]);
+            let query = query.bind(i64::try_from(now).unwrap() + 3600);
+            query.execute(&mut database.neighbour().await).await.unwrap();
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_conforms_to_the_second() {
+    let clock = Clock::manual(1_700_000_000);
+    let hands = clock.clone();
+    let harness = Harness::new(move || {
+        let clock = hands.clone();
+        async move { subject(Database::new("kit").await, Some(clock)).await }
+    });
+    assert_conforms(harness.clock(clock)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_conforms_on_the_systems_clock() {
+    let open = async || subject(Database::new("kit").await, None).await;
+    assert_conforms(Harness::new(open)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_conforms_in_flasks_table() {
+    let open = async || subject(Database::of_flask("kit").await, None).await;
+    let limits = Limits {
+        max_value: Some(65_535),
+        ..Limits::default()
+    };
+    assert_conforms(Harness::new(open).limits(limits)).await;
 }
 
 #[tokio::test]

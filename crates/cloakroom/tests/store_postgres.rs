@@ -1,17 +1,21 @@
 //! Sessions in PostgreSQL: Flask-Session's table, on a server whose time zone is not UTC.
 
-#![cfg(feature = "postgres")]
+#![cfg(all(feature = "postgres", feature = "conformance"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use cloakroom::{
     Clock,
     store::{
         CreateError, DeleteError, PostgresStore, ReplaceError, Store, StoreErrorKind, TouchError,
+        conformance::{Harness, Subject, assert_conforms},
     },
 };
 use servers::proxy::Proxy;
@@ -81,6 +85,40 @@ const FLASK_TABLE: &str = "CREATE TABLE sessions (
 \tPRIMARY KEY (id), 
 \tUNIQUE (session_id)
 )";
+
+async fn subject(clock: Option<Clock>) -> Subject {
+    let schema = Arc::new(Schema::new("kit").await);
+    let (mut driver, mut twin) = (schema.driver().await, schema.driver().await);
+    if let Some(clock) = &clock {
+        driver = driver.clock(clock.clone());
+        twin = twin.clock(clock.clone());
+    }
+    Subject::new(driver).twin(twin).foreign(move |key, value| {
+        let (schema, clock) = (schema.clone(), clock.clone());
+        async move {
+            let sql = "INSERT INTO sessions (session_id, data, expiry)
+                       VALUES ($1, $2, to_timestamp($3::bigint) AT TIME ZONE 'UTC')
+                       ON CONFLICT (session_id) DO UPDATE SET data = excluded.data, expiry = excluded.expiry";
+            let now = clock.unwrap_or_default().unix_seconds();
+            let query = sqlx::query(sql).bind(key).bind(&value[..]);
+            let query = query.bind(i64::try_from(now).unwrap() + 3600);
+            query.execute(&mut schema.neighbour().await).await.unwrap();
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_conforms_to_the_second() {
+    let clock = Clock::manual(1_700_000_000);
+    let hands = clock.clone();
+    let harness = Harness::new(move || subject(Some(hands.clone())));
+    assert_conforms(harness.clock(clock)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_conforms_on_the_systems_clock() {
+    assert_conforms(Harness::new(|| subject(None))).await;
+}
 
 #[tokio::test]
 async fn p2_rows_are_flask_sessions_own_whatever_the_time_zone() {

@@ -1,16 +1,19 @@
 //! Sessions in SQLite: Flask-Session's table, shared with whoever else has the file open.
 
-#![cfg(feature = "sqlite")]
+#![cfg(all(feature = "sqlite", feature = "conformance"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
 mod support;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cloakroom::{
     Clock,
-    store::{CreateError, ReplaceError, SqliteStore, Store, StoreErrorKind},
+    store::{
+        CreateError, ReplaceError, SqliteStore, Store, StoreErrorKind,
+        conformance::{Harness, Subject, assert_conforms},
+    },
 };
 use sqlx::{Connection, Executor, Row, SqliteConnection};
 use support::sql::{HOUR, Rows, asks_to_migrate, counts_exactly, patient};
@@ -74,6 +77,51 @@ impl File {
             })
             .collect()
     }
+}
+
+/// A file of its own, which the foreign writer keeps alive.
+async fn subject(clock: Option<Clock>) -> Subject {
+    let file = File::new();
+    let (mut driver, mut twin) = (file.driver().await, file.driver().await);
+    if let Some(clock) = &clock {
+        driver = driver.clock(clock.clone());
+        twin = twin.clock(clock.clone());
+    }
+    let file = Arc::new(file);
+    Subject::new(driver).twin(twin).foreign(move |key, value| {
+        let (file, clock) = (file.clone(), clock.clone());
+        async move {
+            let sql = "INSERT INTO sessions (session_id, data, expiry) VALUES (?, ?, datetime(?, 'unixepoch') || '.000000')
+                       ON CONFLICT (session_id) DO UPDATE SET data = excluded.data, expiry = excluded.expiry";
+            let now = clock.unwrap_or_default().unix_seconds();
+            let query = sqlx::query(sql).bind(key).bind(&value[..]);
+            let query = query.bind(i64::try_from(now).unwrap() + 3600);
+            query.execute(&mut file.neighbour().await).await.unwrap();
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_conforms_to_the_second() {
+    let clock = Clock::manual(1_700_000_000);
+    let hands = clock.clone();
+    let harness = Harness::new(move || subject(Some(hands.clone())));
+    assert_conforms(harness.clock(clock)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_conforms_on_the_systems_clock() {
+    assert_conforms(Harness::new(|| subject(None))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_in_memory_conforms() {
+    assert_conforms(Harness::new(async || {
+        let driver = SqliteStore::connect("sqlite::memory:").await.unwrap();
+        driver.migrate().await.unwrap();
+        driver.timeout(Duration::from_secs(30))
+    }))
+    .await;
 }
 
 #[tokio::test]

@@ -15,8 +15,12 @@
 //!    and cannot be written, not even if a program that knows nothing of tombstones puts an entry there.
 //! 4. **What has expired is missing**, whether or not it is still on a disk somewhere.
 
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod conformance;
 mod error;
 mod handle;
+mod memory;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod sql;
 
@@ -26,6 +30,7 @@ use bytes::Bytes;
 
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
 pub use handle::Store;
+pub use memory::MemoryStore;
 #[cfg(feature = "mysql")]
 pub use sql::MySqlStore;
 #[cfg(feature = "postgres")]

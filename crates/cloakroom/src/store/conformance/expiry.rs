@@ -1,0 +1,472 @@
+//! What has expired is missing. First in the list, because these checks may have to wait.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::trial::{BRIEF, LONG, Trial, Verdict, require};
+use super::{answers, checks};
+use crate::store::{CreateError, DeleteError, ReplaceError, TouchError};
+
+checks!(checks "expiry":
+    an_expired_entry_is_missing_for_load,
+    an_expired_entry_is_missing_for_replace,
+    an_expired_entry_is_missing_for_touch,
+    an_expired_entry_is_missing_for_delete,
+    an_expired_entry_is_free_for_create,
+    an_expired_base_does_not_serve_a_new_entry,
+    an_entry_lives_its_time,
+    touch_extends,
+    touch_shortens,
+    touch_again_and_again_keeps_an_entry,
+    replace_extends,
+    replace_shortens,
+    replace_by_itself_renews,
+    a_failed_replace_renews_nothing,
+    a_failed_create_renews_nothing,
+    loads_renew_nothing,
+    a_failed_delete_renews_nothing,
+    the_last_second_is_alive_and_the_next_is_not,
+    touch_counts_from_the_touch,
+    replace_counts_from_the_replacement,
+    a_part_of_a_second_rounds_up,
+    a_time_to_live_of_two_months,
+    an_endless_time_to_live_is_kept_or_refused,
+    expires_in_is_about_the_time_to_live,
+    expires_in_counts_down,
+);
+
+const EXPIRED_IS_MISSING: &str = "What has expired is missing, whether or not it is still stored: look at \
+    the expiry in every method (SQL: AND expiry > now).";
+
+async fn expired(trial: &Trial) -> Verdict<(String, crate::store::Record)> {
+    let entry = trial.entry_for(b"one", BRIEF).await?;
+    trial.outlive(BRIEF).await;
+    Ok(entry)
+}
+
+async fn an_expired_entry_is_missing_for_load(trial: &Trial) -> Verdict {
+    let (key, _) = expired(trial).await?;
+    trial.lacks(&key, EXPIRED_IS_MISSING).await
+}
+
+async fn an_expired_entry_is_missing_for_replace(trial: &Trial) -> Verdict {
+    let (key, base) = expired(trial).await?;
+    answers!(
+        trial
+            .store
+            .replace(&key, &base, Bytes::from_static(b"two"), LONG)
+            .await,
+        Err(ReplaceError::NotFound),
+        EXPIRED_IS_MISSING
+    );
+    trial.lacks(&key, EXPIRED_IS_MISSING).await
+}
+
+async fn an_expired_entry_is_missing_for_touch(trial: &Trial) -> Verdict {
+    let (key, _) = expired(trial).await?;
+    answers!(
+        trial.store.touch(&key, LONG).await,
+        Err(TouchError::NotFound),
+        EXPIRED_IS_MISSING
+    );
+    trial.lacks(&key, EXPIRED_IS_MISSING).await
+}
+
+async fn an_expired_entry_is_missing_for_delete(trial: &Trial) -> Verdict {
+    let (key, _) = expired(trial).await?;
+    let other = crate::store::Record::new("something else");
+    answers!(
+        trial.store.delete(&key, Some(&other), LONG).await,
+        Ok(()),
+        "An expired entry is missing, and a missing one has not changed: delete leaves its tombstone."
+    );
+    answers!(
+        trial
+            .store
+            .create(&key, Bytes::from_static(b"two"), LONG)
+            .await,
+        Err(CreateError::Exists),
+        "A missing entry gets its tombstone all the same."
+    );
+    Ok(())
+}
+
+async fn an_expired_entry_is_free_for_create(trial: &Trial) -> Verdict {
+    let (key, _) = expired(trial).await?;
+    answers!(
+        trial
+            .store
+            .create(&key, Bytes::from_static(b"two"), LONG)
+            .await,
+        Ok(_),
+        EXPIRED_IS_MISSING
+    );
+    trial
+        .holds(
+            &key,
+            b"two",
+            "An entry can be made where another has expired.",
+        )
+        .await?;
+    Ok(())
+}
+
+async fn an_expired_base_does_not_serve_a_new_entry(trial: &Trial) -> Verdict {
+    let (key, old) = expired(trial).await?;
+    trial.create(&key, "two", LONG).await?;
+    answers!(
+        trial
+            .store
+            .replace(&key, &old, Bytes::from_static(b"three"), LONG)
+            .await,
+        Err(ReplaceError::Changed(_)),
+        "An entry made anew is another state: versions are never used twice."
+    );
+    Ok(())
+}
+
+async fn an_entry_lives_its_time(trial: &Trial) -> Verdict {
+    let (key, _) = trial.entry_for(b"one", BRIEF * 5).await?;
+    trial.pass(BRIEF).await;
+    trial
+        .holds(&key, b"one", "An entry is there until its time is over.")
+        .await?;
+    Ok(())
+}
+
+async fn touch_extends(trial: &Trial) -> Verdict {
+    let (key, _) = trial.entry_for(b"one", BRIEF).await?;
+    trial.touch(&key, LONG).await?;
+    trial.outlive(BRIEF).await;
+    trial
+        .holds(&key, b"one", "A touch gives the entry a new time to live.")
+        .await?;
+    Ok(())
+}
+
+async fn touch_shortens(trial: &Trial) -> Verdict {
+    let (key, _) = trial.entry(b"one").await?;
+    trial.touch(&key, BRIEF).await?;
+    trial.outlive(BRIEF).await;
+    trial
+        .lacks(&key, "A touch sets the time to live, also a shorter one.")
+        .await
+}
+
+async fn touch_again_and_again_keeps_an_entry(trial: &Trial) -> Verdict {
+    let (key, _) = trial.entry_for(b"one", BRIEF * 2).await?;
+    for _ in 0..4 {
+        trial.pass(BRIEF / 2).await;
+        trial.touch(&key, BRIEF * 2).await?;
+    }
+    trial.pass(BRIEF / 2).await;
+    trial
+        .holds(&key, b"one", "An entry that is touched in time lives on.")
+        .await?;
+    Ok(())
+}
+
+async fn replace_extends(trial: &Trial) -> Verdict {
+    let (key, base) = trial.entry_for(b"one", BRIEF).await?;
+    trial.replace(&key, &base, "two").await?;
+    trial.outlive(BRIEF).await;
+    trial
+        .holds(
+            &key,
+            b"two",
+            "A replacement gives the entry a new time to live.",
+        )
+        .await?;
+    Ok(())
+}
+
+async fn replace_shortens(trial: &Trial) -> Verdict {
+    let (key, base) = trial.entry(b"one").await?;
+    let replaced = trial
+        .store
+        .replace(&key, &base, Bytes::from_static(b"two"), BRIEF)
+        .await;
+    answers!(replaced, Ok(_), "A live entry can be replaced.");
+    trial.outlive(BRIEF).await;
+    trial
+        .lacks(
+            &key,
+            "A replacement sets the time to live, also a shorter one.",
+        )
+        .await
+}
+
+async fn replace_by_itself_renews(trial: &Trial) -> Verdict {
+    let (key, base) = trial.entry_for(b"one", BRIEF).await?;
+    trial.replace(&key, &base, "one").await?;
+    trial.outlive(BRIEF).await;
+    trial
+        .holds(
+            &key,
+            b"one",
+            "Replacing a value by itself renews its time to live.",
+        )
+        .await?;
+    Ok(())
+}
+
+async fn a_failed_replace_renews_nothing(trial: &Trial) -> Verdict {
+    let (key, old) = trial.entry(b"one").await?;
+    let replaced = trial
+        .store
+        .replace(&key, &old, Bytes::from_static(b"two"), BRIEF)
+        .await;
+    answers!(replaced, Ok(_), "A live entry can be replaced.");
+    let late = trial
+        .store
+        .replace(&key, &old, Bytes::from_static(b"three"), LONG)
+        .await;
+    answers!(
+        late,
+        Err(ReplaceError::Changed(_)),
+        "A replacement compares."
+    );
+    trial.outlive(BRIEF).await;
+    trial
+        .lacks(
+            &key,
+            "A replacement that finds a change writes nothing, no time to live either.",
+        )
+        .await
+}
+
+async fn a_failed_create_renews_nothing(trial: &Trial) -> Verdict {
+    let (key, _) = trial.entry_for(b"one", BRIEF).await?;
+    let _ = trial
+        .store
+        .create(&key, Bytes::from_static(b"two"), LONG)
+        .await;
+    trial.outlive(BRIEF).await;
+    trial
+        .lacks(
+            &key,
+            "A create that finds an entry leaves its time to live as it is.",
+        )
+        .await
+}
+
+async fn loads_renew_nothing(trial: &Trial) -> Verdict {
+    let (key, _) = trial.entry_for(b"one", BRIEF).await?;
+    trial.pass(BRIEF / 2).await;
+    let _ = trial.load(&key).await?;
+    trial.outlive(BRIEF / 2).await;
+    trial
+        .lacks(&key, "A load renews nothing; touch does.")
+        .await
+}
+
+async fn a_failed_delete_renews_nothing(trial: &Trial) -> Verdict {
+    let (key, old) = trial.entry(b"one").await?;
+    let replaced = trial
+        .store
+        .replace(&key, &old, Bytes::from_static(b"two"), BRIEF)
+        .await;
+    answers!(replaced, Ok(_), "A live entry can be replaced.");
+    let deleted = trial.store.delete(&key, Some(&old), LONG).await;
+    answers!(
+        deleted,
+        Err(DeleteError::Changed(_)),
+        "A deletion with an expectation compares."
+    );
+    trial.outlive(BRIEF).await;
+    trial.lacks(&key, EXPIRED_IS_MISSING).await?;
+    answers!(
+        trial
+            .store
+            .create(&key, Bytes::from_static(b"three"), LONG)
+            .await,
+        Ok(_),
+        "A deletion that finds a change leaves no tombstone."
+    );
+    Ok(())
+}
+
+async fn the_last_second_is_alive_and_the_next_is_not(trial: &Trial) -> Verdict {
+    trial.to_the_second()?;
+    let (key, _) = trial.entry_for(b"one", Duration::from_secs(10)).await?;
+    trial.pass(Duration::from_secs(9)).await;
+    trial
+        .holds(
+            &key,
+            b"one",
+            "An entry with ten seconds to live is there after nine.",
+        )
+        .await?;
+    trial.pass(Duration::from_secs(1)).await;
+    trial
+        .lacks(
+            &key,
+            "An entry with ten seconds to live is missing after ten.",
+        )
+        .await?;
+    trial.pass(Duration::from_secs(1)).await;
+    trial.lacks(&key, "An expired entry stays missing.").await
+}
+
+async fn touch_counts_from_the_touch(trial: &Trial) -> Verdict {
+    trial.to_the_second()?;
+    let (key, _) = trial.entry_for(b"one", Duration::from_secs(10)).await?;
+    trial.pass(Duration::from_secs(5)).await;
+    trial.touch(&key, Duration::from_secs(10)).await?;
+    trial.pass(Duration::from_secs(9)).await;
+    trial
+        .holds(
+            &key,
+            b"one",
+            "A touched entry is there until its new time is over.",
+        )
+        .await?;
+    trial.pass(Duration::from_secs(1)).await;
+    trial
+        .lacks(&key, "The new time to live counts from the touch.")
+        .await
+}
+
+async fn replace_counts_from_the_replacement(trial: &Trial) -> Verdict {
+    trial.to_the_second()?;
+    let (key, base) = trial.entry_for(b"one", Duration::from_secs(10)).await?;
+    trial.pass(Duration::from_secs(5)).await;
+    let replaced = trial
+        .store
+        .replace(
+            &key,
+            &base,
+            Bytes::from_static(b"two"),
+            Duration::from_secs(10),
+        )
+        .await;
+    answers!(replaced, Ok(_), "A live entry can be replaced.");
+    trial.pass(Duration::from_secs(9)).await;
+    trial
+        .holds(
+            &key,
+            b"two",
+            "A replaced entry is there until its new time is over.",
+        )
+        .await?;
+    trial.pass(Duration::from_secs(1)).await;
+    trial
+        .lacks(&key, "The new time to live counts from the replacement.")
+        .await
+}
+
+async fn a_part_of_a_second_rounds_up(trial: &Trial) -> Verdict {
+    trial.to_the_second()?;
+    let (key, _) = trial
+        .entry_for(b"one", Duration::from_millis(1_100))
+        .await?;
+    trial.pass(Duration::from_secs(1)).await;
+    trial
+        .holds(
+            &key,
+            b"one",
+            "Where the store counts whole seconds, a part of a second rounds up.",
+        )
+        .await?;
+    trial.pass(Duration::from_secs(1)).await;
+    trial.lacks(&key, EXPIRED_IS_MISSING).await
+}
+
+async fn a_time_to_live_of_two_months(trial: &Trial) -> Verdict {
+    let (key, base) = trial
+        .entry_for(b"one", Duration::from_secs(60 * 86_400))
+        .await?;
+    trial
+        .holds(
+            &key,
+            b"one",
+            "More than thirty days is a time to live too (memcached takes it for a date).",
+        )
+        .await?;
+    let two_months = Duration::from_secs(60 * 86_400);
+    trial.touch(&key, two_months).await?;
+    trial
+        .holds(&key, b"one", "A touch takes more than thirty days too.")
+        .await?;
+    let replaced = trial
+        .store
+        .replace(&key, &base, Bytes::from_static(b"two"), two_months)
+        .await;
+    answers!(
+        replaced,
+        Ok(_),
+        "A replacement takes more than thirty days too."
+    );
+    trial
+        .holds(
+            &key,
+            b"two",
+            "A replacement takes more than thirty days too.",
+        )
+        .await?;
+    Ok(())
+}
+
+async fn an_endless_time_to_live_is_kept_or_refused(trial: &Trial) -> Verdict {
+    const PROMISE: &str = "The longest time to live that can be asked for is kept as well as it goes, or \
+        refused; it never overflows into the past.";
+    let key = trial.key();
+    match trial
+        .store
+        .create(&key, Bytes::from_static(b"one"), Duration::MAX)
+        .await
+    {
+        Ok(_) => {
+            trial.holds(&key, b"one", PROMISE).await?;
+        }
+        Err(CreateError::Failed(error))
+            if error.kind() == crate::store::StoreErrorKind::Refused => {}
+        other => return Err(super::Miss::broken(PROMISE, format!("{other:?}"))),
+    }
+    let (key, _) = trial.entry(b"one").await?;
+    if trial.store.touch(&key, Duration::MAX).await.is_ok() {
+        trial.holds(&key, b"one", PROMISE).await?;
+    }
+    Ok(())
+}
+
+async fn expires_in_is_about_the_time_to_live(trial: &Trial) -> Verdict {
+    let (key, _) = trial.entry_for(b"one", Duration::from_secs(100)).await?;
+    let record = trial
+        .holds(&key, b"one", "What was created can be loaded.")
+        .await?;
+    let Some(expires_in) = record.expires_in else {
+        return Err(super::Miss::not_applicable(
+            "loading does not tell how long an entry lives",
+        ));
+    };
+    require(
+        (60..=101).contains(&expires_in.as_secs()),
+        "expires_in, where load tells it, is how long the entry still lives.",
+        format!("{expires_in:?} of 100 s"),
+    )
+}
+
+async fn expires_in_counts_down(trial: &Trial) -> Verdict {
+    let (key, _) = trial.entry_for(b"one", Duration::from_secs(100)).await?;
+    let before = trial
+        .holds(&key, b"one", "What was created can be loaded.")
+        .await?
+        .expires_in;
+    trial.pass(Duration::from_secs(2)).await;
+    let after = trial
+        .holds(&key, b"one", "What was created can be loaded.")
+        .await?
+        .expires_in;
+    let (Some(before), Some(after)) = (before, after) else {
+        return Err(super::Miss::not_applicable(
+            "loading does not tell how long an entry lives",
+        ));
+    };
+    require(
+        after < before,
+        "expires_in becomes less as time goes by.",
+        format!("{before:?}, then {after:?}"),
+    )
+}
