@@ -114,7 +114,10 @@ async fn subject(database: Database, clock: Option<Clock>) -> Subject {
             let now = clock.unwrap_or_default().unix_seconds();
             let query = sqlx::query(sql).bind(key).bind(&value[..]);
             let query = query.bind(i64::try_from(now).unwrap() + 3600);
-            query.execute(&mut database.neighbour().await).await.unwrap();
+            query
+                .execute(&mut database.neighbour().await)
+                .await
+                .unwrap();
         }
     })
 }
@@ -449,19 +452,23 @@ async fn removing_what_has_expired_uses_the_index() {
         .await
         .unwrap();
     assert_eq!(plan.get_unchecked::<String, _>("key"), "sessions_expiry");
+    // No statement reads the whole table or needs a temporary one on the disk.
     let lookup = sqlx::query(
-        "EXPLAIN UPDATE sessions AS entry LEFT JOIN sessions AS gone ON gone.session_id = 'b' AND gone.expiry > '2020-01-01'
-         SET entry.expiry = entry.expiry WHERE entry.session_id = 'session:21' AND gone.id IS NULL",
+        "EXPLAIN UPDATE sessions SET expiry = expiry WHERE session_id = 'session:21' AND NOT EXISTS
+         (SELECT 1 FROM (SELECT 1 FROM sessions WHERE session_id = 'b' AND expiry > '2020-01-01' LIMIT 1) AS gone)",
     );
     let lookup = lookup
         .fetch_all(&mut database.neighbour().await)
         .await
         .unwrap();
     for row in lookup {
-        assert_ne!(
-            row.get_unchecked::<Option<String>, _>("type").as_deref(),
-            Some("ALL")
-        );
+        let table: Option<String> = row.get_unchecked("table");
+        if table.as_deref() == Some("sessions") {
+            assert_ne!(
+                row.get_unchecked::<Option<String>, _>("type").as_deref(),
+                Some("ALL")
+            );
+        }
     }
 }
 

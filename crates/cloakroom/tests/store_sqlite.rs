@@ -29,19 +29,27 @@ const FLASK_TABLE: &str = "CREATE TABLE sessions (
 \tUNIQUE (session_id)
 )";
 
+/// A database file, in a folder that is removed when the last of its files is dropped.
 struct File {
-    folder: TempDir,
+    folder: Arc<TempDir>,
+    name: String,
 }
 
 impl File {
     fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::within(&Arc::new(folder))
+    }
+
+    fn within(folder: &Arc<TempDir>) -> Self {
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: folder.clone(),
+            name: servers::unique("sessions"),
         }
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.path().join("sessions.db")
+        self.folder.path().join(&self.name)
     }
 
     fn url(&self) -> String {
@@ -79,9 +87,7 @@ impl File {
     }
 }
 
-/// A file of its own, which the foreign writer keeps alive.
-async fn subject(clock: Option<Clock>) -> Subject {
-    let file = File::new();
+async fn subject(file: File, clock: Option<Clock>) -> Subject {
     let (mut driver, mut twin) = (file.driver().await, file.driver().await);
     if let Some(clock) = &clock {
         driver = driver.clock(clock.clone());
@@ -105,13 +111,15 @@ async fn subject(clock: Option<Clock>) -> Subject {
 async fn sqlite_conforms_to_the_second() {
     let clock = Clock::manual(1_700_000_000);
     let hands = clock.clone();
-    let harness = Harness::new(move || subject(Some(hands.clone())));
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let harness = Harness::new(move || subject(File::within(&folder), Some(hands.clone())));
     assert_conforms(harness.clock(clock)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite_conforms_on_the_systems_clock() {
-    assert_conforms(Harness::new(|| subject(None))).await;
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    assert_conforms(Harness::new(move || subject(File::within(&folder), None))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -422,7 +430,7 @@ async fn p10_nothing_secret_is_shown() {
     let driver = file.driver().await;
     let shown = format!("{driver:?}");
     assert!(
-        shown.contains("sessions") && !shown.contains("sessions.db"),
+        shown.contains("sessions") && !shown.contains(&file.name),
         "{shown}"
     );
     let store = Store::new(driver);

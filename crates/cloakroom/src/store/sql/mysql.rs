@@ -66,15 +66,19 @@ impl Dialect for MySql {
     const WHOLE_SECONDS: bool = true;
 
     /// Two things are different here. A statement may not have a subquery on the table that it updates, so
-    /// the tombstone is joined. And collations may take keys that differ in case for equal, so what the index
-    /// finds is compared byte by byte.
+    /// the search for the tombstone is put into a derived table, which `LIMIT` keeps from being merged. And
+    /// collations may take keys that differ in case for equal, so what the index finds is compared byte by
+    /// byte.
     fn statements(table: &Table) -> Statements {
+        const EXACTLY: &str =
+            "CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST(:key AS BINARY)";
+        const NOT_GONE: &str = "NOT EXISTS (SELECT 1 FROM
+             (SELECT 1 FROM {table} WHERE session_id = :gone AND expiry > :now LIMIT 1) AS gone)";
         let table = table.quoted();
         let statement = |text: &str| {
-            let text = text.replace(
-                "{exactly}",
-                "CAST(CONVERT(entry.session_id USING utf8mb4) AS BINARY) = CAST(:key AS BINARY)",
-            );
+            let text = text
+                .replace("{exactly}", EXACTLY)
+                .replace("{not_gone}", NOT_GONE);
             Statement::new(&text, &table, false, |parameter, _| match parameter {
                 Parameter::Now | Parameter::Expiry => {
                     "(TIMESTAMP '1970-01-01 00:00:00' + INTERVAL ? MICROSECOND)".to_owned()
@@ -89,39 +93,26 @@ impl Dialect for MySql {
             ),
             create: statement(
                 "INSERT INTO {table} (session_id, data, expiry)
-                 SELECT :key, :value, :expiry FROM DUAL
-                 WHERE NOT EXISTS
-                 (SELECT 1 FROM {table} AS gone WHERE gone.session_id = :gone AND gone.expiry > :now)",
+                 SELECT :key, :value, :expiry FROM DUAL WHERE {not_gone}",
             ),
             take_over: Some(statement(
-                "UPDATE {table} AS entry
-                 LEFT JOIN {table} AS gone ON gone.session_id = :gone AND gone.expiry > :now
-                 SET entry.data = :value, entry.expiry = :expiry
-                 WHERE entry.session_id = :key AND {exactly}
-                 AND (entry.expiry IS NULL OR entry.expiry <= :now) AND gone.id IS NULL",
+                "UPDATE {table} SET data = :value, expiry = :expiry
+                 WHERE session_id = :key AND {exactly}
+                 AND (expiry IS NULL OR expiry <= :now) AND {not_gone}",
             )),
             replace: statement(
-                "UPDATE {table} AS entry
-                 LEFT JOIN {table} AS gone ON gone.session_id = :gone AND gone.expiry > :now
-                 SET entry.data = :value, entry.expiry = :expiry
-                 WHERE entry.session_id = :key AND {exactly}
-                 AND entry.data = :base AND entry.expiry > :now AND gone.id IS NULL",
+                "UPDATE {table} SET data = :value, expiry = :expiry
+                 WHERE session_id = :key AND {exactly}
+                 AND data = :base AND expiry > :now AND {not_gone}",
             ),
             touch: statement(
-                "UPDATE {table} AS entry
-                 LEFT JOIN {table} AS gone ON gone.session_id = :gone AND gone.expiry > :now
-                 SET entry.expiry = :expiry
-                 WHERE entry.session_id = :key AND {exactly}
-                 AND entry.expiry > :now AND gone.id IS NULL",
+                "UPDATE {table} SET expiry = :expiry
+                 WHERE session_id = :key AND {exactly} AND expiry > :now AND {not_gone}",
             ),
-            delete: statement(
-                "DELETE entry FROM {table} AS entry WHERE entry.session_id = :key AND {exactly}",
-            ),
+            delete: statement("DELETE FROM {table} WHERE session_id = :key AND {exactly}"),
             delete_expected: statement(
-                "DELETE entry FROM {table} AS entry
-                 LEFT JOIN {table} AS gone ON gone.session_id = :gone AND gone.expiry > :now
-                 WHERE entry.session_id = :key AND {exactly}
-                 AND entry.data = :base AND entry.expiry > :now AND gone.id IS NULL",
+                "DELETE FROM {table} WHERE session_id = :key AND {exactly}
+                 AND data = :base AND expiry > :now AND {not_gone}",
             ),
             bury: statement(
                 "INSERT INTO {table} (session_id, data, expiry) VALUES (:gone, :value, :expiry)
