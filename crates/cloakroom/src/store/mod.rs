@@ -18,6 +18,8 @@
 #[cfg(feature = "conformance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod error;
 mod handle;
 mod memory;
@@ -28,6 +30,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::{DynamoDbStore, MAX_DYNAMODB_VALUE};
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
 pub use handle::Store;
 pub use memory::MemoryStore;

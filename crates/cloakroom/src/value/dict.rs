@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use super::{Text, Value};
 
@@ -91,6 +91,40 @@ impl Dict {
         }
         dict
     }
+
+    /// The same with keys of any type.
+    fn from_pairs(pairs: impl Iterator<Item = (Value, Value)>) -> Self {
+        let mut dict = Self::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for (key, value) in pairs {
+            match places.entry(identity(&key)) {
+                Entry::Occupied(place) => {
+                    if let Some((_, old)) = dict.pairs.get_mut(*place.get()) {
+                        *old = value;
+                    }
+                }
+                Entry::Vacant(place) => {
+                    place.insert(dict.pairs.len());
+                    dict.pairs.push((key, value));
+                }
+            }
+        }
+        dict
+    }
+}
+
+/// What tells keys and members of sets apart: the type and the value, in linear time.
+fn identity(value: &Value) -> String {
+    format!("{value:?}")
+}
+
+/// The items of a set: of equal ones the first.
+pub(crate) fn distinct(items: Vec<Value>) -> Vec<Value> {
+    let mut seen = HashSet::with_capacity(items.len());
+    items
+        .into_iter()
+        .filter(|item| seen.insert(identity(item)))
+        .collect()
 }
 
 fn is_text(key: &Value, text: &str) -> bool {
@@ -118,26 +152,21 @@ impl<'a> IntoIterator for &'a Dict {
 /// A later pair of the same key replaces the earlier one's value.
 impl<K: Into<Value>, V: Into<Value>> FromIterator<(K, V)> for Dict {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        let mut dict = Self::new();
         let mut text_pairs = Vec::new();
-        for (key, value) in pairs {
-            match key.into() {
-                Value::Text(key) => text_pairs.push((key, value.into())),
-                // Keys that are not text are rare: as soon as there is one, pairs go in one by one.
+        let mut pairs = pairs
+            .into_iter()
+            .map(|(key, value)| (key.into(), value.into()));
+        while let Some((key, value)) = pairs.next() {
+            match key {
+                Value::Text(key) => text_pairs.push((key, value)),
                 other => {
-                    for (key, value) in text_pairs.drain(..) {
-                        dict.insert(key, value);
-                    }
-                    dict.insert(other, value);
+                    let before = text_pairs
+                        .into_iter()
+                        .map(|(key, value)| (Value::Text(key), value));
+                    return Self::from_pairs(before.chain([(other, value)]).chain(pairs));
                 }
             }
         }
-        if dict.is_empty() {
-            return Self::from_text_pairs(text_pairs);
-        }
-        for (key, value) in text_pairs {
-            dict.insert(key, value);
-        }
-        dict
+        Self::from_text_pairs(text_pairs)
     }
 }
