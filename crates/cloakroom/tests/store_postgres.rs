@@ -413,6 +413,8 @@ async fn p9_a_server_that_hangs_costs_the_time_limit_and_no_more() {
     let value = Bytes::from_static(b"one");
     store.create("session:a", value, HOUR).await.unwrap();
     server.pause().unwrap();
+    // Threads stop one by one.
+    tokio::time::sleep(Duration::from_millis(100)).await;
     for _ in 0..3 {
         let start = Instant::now();
         store.load("session:a").await.unwrap_err();

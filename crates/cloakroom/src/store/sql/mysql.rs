@@ -91,9 +91,9 @@ impl Dialect for MySql {
                 "SELECT session_id, data, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', expiry) FROM {table}
                  WHERE session_id IN (:key, :gone) AND expiry > :now",
             ),
+            // Not from a `SELECT` with a condition: that locks the whole table's counter of rows.
             create: statement(
-                "INSERT INTO {table} (session_id, data, expiry)
-                 SELECT :key, :value, :expiry FROM DUAL WHERE {not_gone}",
+                "INSERT INTO {table} (session_id, data, expiry) VALUES (:key, :value, :expiry)",
             ),
             take_over: Some(statement(
                 "UPDATE {table} SET data = :value, expiry = :expiry
@@ -180,15 +180,18 @@ impl Dialect for MySql {
         // https://mariadb.com/kb/en/mariadb-error-code-reference/
         match number {
             1062 => Failure::Duplicate,
-            // A deadlock, and MariaDB's "record has changed since last read".
-            1213 | 1020 => Failure::Undone,
+            // A deadlock, over rows or the counter of rows, and MariaDB's "record has changed since last read".
+            1213 | 1467 | 1020 => Failure::Undone,
             1146 | 1054 => Failure::no_table::<Self>(&code),
             // A wait for a lock, and limits of the server's on time.
             1205 | 1969 | 3024 => Failure::Failed(StoreError::timed_out(format!(
                 "mysql: the statement took too long (code {code})"
             ))),
             1406 => failed("the value is larger than the column `data`: make it LONGBLOB"),
-            1153 | 1301 => failed("the value is larger than the server's max_allowed_packet"),
+            // The server hangs up after this one.
+            1153 => Failure::Lost(StoreError::refused(
+                "mysql: the value is larger than the server's max_allowed_packet (code 1153)",
+            )),
             1366 | 3988 => failed("the key cannot be stored in the table's character set"),
             1142 | 1143 | 1227 | 1370 => failed("the user may not do this"),
             1044 | 1045 | 1049 | 1698 => Failure::Lost(StoreError::refused(format!(

@@ -98,9 +98,7 @@ impl<D: Dialect> Sessions<D> {
     }
 
     async fn load_with(&self, values: &Values<'_>) -> Result<Option<Record>, StoreError> {
-        let mut lease = self.pool.lease(Access::Read).await?;
-        let rows = D::rows(lease.connection(), &self.statements.load, values).await;
-        let found = Found::among(lease.settle(rows)?, values);
+        let found = Found::among(self.select(values).await?, values);
         if found.under_tombstone {
             // Written late by a program that knows nothing of tombstones. Should this fail, it stays missing
             // for as long as the tombstone stands.
@@ -120,18 +118,32 @@ impl<D: Dialect> Sessions<D> {
         values.value = &value;
         values.expiry = expiry::<D>(values.now, ttl);
         let created = async {
+            let Some(take_over) = &self.statements.take_over else {
+                return Ok(self.execute(&self.statements.create, &values).await?);
+            };
+            if self.taken(&values).await? {
+                return Ok(0);
+            }
             match self.execute(&self.statements.create, &values).await {
-                Ok(rows) => Ok(rows),
-                Err(Failure::Duplicate) => match &self.statements.take_over {
-                    Some(take_over) => Ok(self.execute(take_over, &values).await?),
-                    None => Ok(0),
-                },
-                Err(failure) => Err(StoreError::from(failure)),
+                Err(Failure::Duplicate) => Ok(self.execute(take_over, &values).await?),
+                result => Ok(result?),
             }
         };
         match self.within(created).await? {
             0 => Err(CreateError::Exists),
             _ => Ok(Record::new(value)),
+        }
+    }
+
+    /// Whether there is an entry or a tombstone.
+    async fn taken(&self, values: &Values<'_>) -> Result<bool, StoreError> {
+        let rows = self.select(values).await?;
+        let same = |row: &Row| row.key == values.key || row.key == values.gone;
+        match rows.iter().any(same) {
+            false if !rows.is_empty() => Err(StoreError::refused(
+                "the table's collation takes the key for another one that is there",
+            )),
+            taken => Ok(taken),
         }
     }
 
@@ -276,6 +288,13 @@ impl<D: Dialect> Sessions<D> {
             entries: entries.collect(),
             next,
         })
+    }
+
+    /// The rows of an entry and its tombstone.
+    async fn select(&self, values: &Values<'_>) -> Result<Vec<Row>, Failure> {
+        let mut lease = self.pool.lease(Access::Read).await?;
+        let rows = D::rows(lease.connection(), &self.statements.load, values).await;
+        lease.settle(rows)
     }
 
     /// One statement that writes, tried again where the server undid it as a whole.

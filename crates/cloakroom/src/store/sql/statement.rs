@@ -115,9 +115,10 @@ impl Parameter {
 pub(super) struct Statements {
     /// The entry and its tombstone, those that live.
     pub(super) load: Statement,
-    /// An entry where no tombstone is; where an entry is, zero rows or a violation of uniqueness.
+    /// An entry where neither a live one nor a tombstone is.
     pub(super) create: Statement,
-    /// After such a violation: an entry in the place of an expired one.
+    /// Where one statement cannot do that: `create` only inserts, after a look, and this puts an entry in the
+    /// place of an expired one.
     pub(super) take_over: Option<Statement>,
     pub(super) replace: Statement,
     pub(super) touch: Statement,
