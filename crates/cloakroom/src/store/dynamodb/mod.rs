@@ -133,7 +133,9 @@ impl DynamoDbStore {
 
     /// A part of a second rounds up.
     fn after(&self, time: Duration) -> u64 {
-        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        let seconds = time
+            .as_secs()
+            .saturating_add(u64::from(time.subsec_nanos() > 0));
         self.now().saturating_add(seconds)
     }
 
