@@ -1,6 +1,7 @@
 //! Sessions in memcached: where Flask-Session has them, and what becomes of them when others write and servers fail.
 
 #![cfg(feature = "memcached")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

@@ -1,6 +1,7 @@
 //! Sessions in Redis: where Flask-Session has them, and what becomes of them when others write and servers fail.
 
 #![cfg(feature = "redis")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ fn key(name: &str) -> String {
 }
 
 fn urls(cluster: &Cluster) -> [&str; 3] {
-    cluster.nodes().each_ref().map(|node| node.url())
+    cluster.nodes().each_ref().map(servers::Server::url)
 }
 
 /// Asks until the store answers again.
