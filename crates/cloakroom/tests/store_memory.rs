@@ -1,7 +1,6 @@
 //! The memory store keeps what every store promises.
 #![cfg(feature = "conformance")]
 
-use bytes::Bytes;
 use cloakroom::{
     Clock,
     store::{

@@ -8,7 +8,7 @@ use super::trial::{BRIEF, LONG, Trial, Verdict, require};
 use super::{answers, checks};
 use crate::store::{CreateError, DeleteError, Record, ReplaceError, TouchError};
 
-checks!("deletion":
+checks!(checks "deletion":
     a_tombstone_expires_and_the_key_is_free,
     a_tombstone_outlives_the_entry_it_stands_for,
     a_second_deletion_renews_the_tombstone,
@@ -35,19 +35,12 @@ checks!("deletion":
     a_tombstone_of_zero_on_a_missing_key_leaves_none,
     a_base_from_before_does_not_serve_a_new_entry,
     a_tombstone_covers_no_other_key,
-    a_foreign_write_under_a_tombstone_stays_missing,
-    a_foreign_write_under_a_tombstone_cannot_be_replaced,
-    a_foreign_write_under_a_tombstone_cannot_be_touched,
-    a_foreign_write_under_a_tombstone_is_no_place_for_create,
-    a_foreign_write_under_a_tombstone_can_be_deleted,
 );
 
 const DELETION_LASTS: &str = "A deletion lasts: until its tombstone expires the key is missing and cannot \
     be written, by whichever method and with whatever base.";
-const FOREIGN_STAYS_OUT: &str = "A deletion lasts, even if a program that knows nothing of tombstones puts an \
-    entry there: keep the tombstone beside the entry, not in it, and look at it in every method.";
 
-async fn deleted(trial: &Trial) -> Verdict<(String, Record)> {
+pub(super) async fn deleted(trial: &Trial) -> Verdict<(String, Record)> {
     let entry = trial.entry(b"one").await?;
     trial.delete(&entry.0).await?;
     Ok(entry)
@@ -126,7 +119,7 @@ async fn a_tombstone_is_there_until_its_time_is_over(trial: &Trial) -> Verdict {
 }
 
 /// Fails unless nobody can write the key.
-async fn stays_out(trial: &Trial, key: &str, base: &Record, promise: &str) -> Verdict {
+pub(super) async fn stays_out(trial: &Trial, key: &str, base: &Record, promise: &str) -> Verdict {
     let value = Bytes::from_static(b"late");
     answers!(
         trial.store.replace(key, base, value.clone(), LONG).await,
@@ -436,65 +429,4 @@ async fn a_tombstone_covers_no_other_key(trial: &Trial) -> Verdict {
         trial.holds(other, b"other", PROMISE).await?;
     }
     Ok(())
-}
-
-async fn foreign_under_a_tombstone(trial: &Trial) -> Verdict<(String, Record)> {
-    let write = trial.foreign()?;
-    let entry = deleted(trial).await?;
-    write(entry.0.clone(), Bytes::from_static(b"foreign")).await;
-    Ok(entry)
-}
-
-async fn a_foreign_write_under_a_tombstone_stays_missing(trial: &Trial) -> Verdict {
-    let (key, _) = foreign_under_a_tombstone(trial).await?;
-    trial.lacks(&key, FOREIGN_STAYS_OUT).await?;
-    trial.lacks(&key, FOREIGN_STAYS_OUT).await
-}
-
-async fn a_foreign_write_under_a_tombstone_cannot_be_replaced(trial: &Trial) -> Verdict {
-    let (key, old) = foreign_under_a_tombstone(trial).await?;
-    for base in [Record::new("foreign"), old] {
-        answers!(
-            trial
-                .store
-                .replace(&key, &base, Bytes::from_static(b"late"), LONG)
-                .await,
-            Err(ReplaceError::NotFound),
-            FOREIGN_STAYS_OUT
-        );
-    }
-    trial.lacks(&key, FOREIGN_STAYS_OUT).await
-}
-
-async fn a_foreign_write_under_a_tombstone_cannot_be_touched(trial: &Trial) -> Verdict {
-    let (key, _) = foreign_under_a_tombstone(trial).await?;
-    answers!(
-        trial.store.touch(&key, LONG).await,
-        Err(TouchError::NotFound),
-        FOREIGN_STAYS_OUT
-    );
-    trial.lacks(&key, FOREIGN_STAYS_OUT).await
-}
-
-async fn a_foreign_write_under_a_tombstone_is_no_place_for_create(trial: &Trial) -> Verdict {
-    let (key, _) = foreign_under_a_tombstone(trial).await?;
-    answers!(
-        trial
-            .store
-            .create(&key, Bytes::from_static(b"late"), LONG)
-            .await,
-        Err(CreateError::Exists),
-        FOREIGN_STAYS_OUT
-    );
-    trial.lacks(&key, FOREIGN_STAYS_OUT).await
-}
-
-async fn a_foreign_write_under_a_tombstone_can_be_deleted(trial: &Trial) -> Verdict {
-    let (key, base) = foreign_under_a_tombstone(trial).await?;
-    answers!(
-        trial.store.delete(&key, Some(&base), LONG).await,
-        Ok(()),
-        "What lies under a tombstone is missing, so there is nothing to compare with."
-    );
-    stays_out(trial, &key, &base, FOREIGN_STAYS_OUT).await
 }

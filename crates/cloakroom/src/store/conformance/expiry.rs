@@ -8,7 +8,7 @@ use super::trial::{BRIEF, LONG, Trial, Verdict, require};
 use super::{answers, checks};
 use crate::store::{CreateError, DeleteError, ReplaceError, TouchError};
 
-checks!("expiry":
+checks!(checks "expiry":
     an_expired_entry_is_missing_for_load,
     an_expired_entry_is_missing_for_replace,
     an_expired_entry_is_missing_for_touch,

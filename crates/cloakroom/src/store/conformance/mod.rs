@@ -22,10 +22,18 @@
 //! waited for: all checks that wait do so at the same time, which takes about five seconds.
 
 mod basics;
+mod cancelling;
 mod deletion;
 mod expiry;
+mod keys;
+mod listing;
+mod neighbours;
+mod races;
 mod report;
+mod secrecy;
+mod sweeping;
 mod trial;
+mod values;
 
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
@@ -80,11 +88,22 @@ pub async fn run(harness: Harness) -> Report {
 const PANICKED: &str = "The check panicked, in the driver or in a hook of the harness. A driver answers \
     whatever it is asked with a result; the panic's message is above.";
 
+/// Those first that may have to wait.
 fn all_checks() -> Vec<Check> {
-    [expiry::checks(), basics::checks(), deletion::checks()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let themes = [
+        expiry::checks(),
+        sweeping::checks(),
+        listing::checks(),
+        deletion::checks(),
+        basics::checks(),
+        neighbours::checks(),
+        values::checks(),
+        keys::checks(),
+        races::checks(),
+        cancelling::checks(),
+        secrecy::checks(),
+    ];
+    themes.into_iter().flatten().collect()
 }
 
 /// What the checks need to know of a store.
@@ -265,14 +284,27 @@ struct Check {
     conduct: Box<dyn Fn(Arc<Trial>) -> Boxed<Verdict> + Send + Sync>,
 }
 
+impl Check {
+    fn new<C, F>(name: String, conduct: C) -> Self
+    where
+        C: Fn(Arc<Trial>) -> F + Send + Sync + 'static,
+        F: Future<Output = Verdict> + Send + 'static,
+    {
+        Self {
+            name,
+            conduct: Box::new(move |trial| Box::pin(conduct(trial))),
+        }
+    }
+}
+
 /// Names the checks after their functions. One that is not in the list is dead code to the compiler.
 macro_rules! checks {
-    ($group:literal: $($check:ident),+ $(,)?) => {
-        pub(super) fn checks() -> Vec<super::Check> {
-            vec![$(super::Check {
-                name: concat!($group, "/", stringify!($check)).to_owned(),
-                conduct: Box::new(|trial| Box::pin(async move { $check(&trial).await })),
-            }),+]
+    ($list:ident $theme:literal: $($check:ident),+ $(,)?) => {
+        pub(super) fn $list() -> Vec<super::Check> {
+            vec![$(super::Check::new(
+                concat!($theme, "/", stringify!($check)).to_owned(),
+                |trial| async move { $check(&trial).await },
+            )),+]
         }
     };
 }
