@@ -1,6 +1,7 @@
 //! Sessions in memcached: where Flask-Session has them, and what becomes of them when others write and servers fail.
 
 #![cfg(feature = "memcached")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -114,7 +115,7 @@ async fn memcached_conforms() {
     let limits = Limits {
         lists: false,
         deletes_expired: false,
-        max_value: Some(1024 * 1024 - 512),
+        ..Limits::default()
     };
     let harness = Harness::new(async || {
         Subject::new(shared().await).twin(shared().await).foreign(
@@ -149,7 +150,8 @@ async fn p2_the_layout_is_flask_sessions() {
         .await
         .unwrap();
     assert_eq!(raw.get(&key), Some((0, b"two".to_vec())));
-    assert!((31 * 86_400 - 10..=31 * 86_400).contains(&raw.seconds_left(&key)));
+    // Its clock ticks once a second, and a busy machine's later.
+    assert!((31 * 86_400 - 10..=31 * 86_400 + 3).contains(&raw.seconds_left(&key)));
     let loaded = store.load(&key).await.unwrap().unwrap();
     assert_eq!((&loaded.value, loaded.version), (&next.value, next.version));
     assert!(loaded.expires_in.unwrap() > DAY * 30);

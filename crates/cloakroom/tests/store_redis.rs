@@ -1,6 +1,7 @@
 //! Sessions in Redis: where Flask-Session has them, and what becomes of them when others write and servers fail.
 
 #![cfg(feature = "redis")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ fn key(name: &str) -> String {
 }
 
 fn urls(cluster: &Cluster) -> [&str; 3] {
-    cluster.nodes().each_ref().map(|node| node.url())
+    cluster.nodes().each_ref().map(servers::Server::url)
 }
 
 /// Asks until the store answers again.
@@ -68,8 +69,10 @@ mod conformance {
     }
 
     async fn subject(url: String) -> Subject {
-        let store = RedisStore::connect(&url).await.unwrap();
-        let twin = RedisStore::connect(&url).await.unwrap();
+        // A machine that is busy with all the checks is no failure.
+        let patient = format!("{url}?socket_timeout=20&socket_connect_timeout=20");
+        let store = RedisStore::connect(&patient).await.unwrap();
+        let twin = RedisStore::connect(&patient).await.unwrap();
         Subject::new(store)
             .twin(twin)
             .foreign(move |key: String, value: Bytes| {
@@ -809,4 +812,136 @@ async fn the_master_is_looked_up_again_after_a_failover() {
         .replace(servers::redis::MASTER_NAME, "nobody");
     let error = RedisStore::connect(&unknown).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unreachable, "{error}");
+}
+
+/// A server that speaks TLS only, with a certificate of an authority made for it.
+#[cfg(feature = "redis-tls")]
+struct TlsServer {
+    process: std::process::Child,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+#[cfg(feature = "redis-tls")]
+impl TlsServer {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let openssl = |arguments: &str| {
+            let made = std::process::Command::new("openssl")
+                .args(arguments.split(' '))
+                .current_dir(&folder)
+                .output()
+                .unwrap();
+            assert!(made.status.success(), "{arguments}: {made:?}");
+        };
+        openssl(
+            "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=authority",
+        );
+        openssl(
+            "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost",
+        );
+        std::fs::write(folder.path().join("names"), "subjectAltName=DNS:localhost").unwrap();
+        openssl(
+            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem",
+        );
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let process = std::process::Command::new("redis-server")
+            .args([
+                "--port",
+                "0",
+                "--bind",
+                "127.0.0.1",
+                "--tls-port",
+                &port.to_string(),
+            ])
+            .args([
+                "--tls-cert-file",
+                "server.pem",
+                "--tls-key-file",
+                "server.key",
+            ])
+            .args([
+                "--tls-auth-clients",
+                "no",
+                "--tls-ca-cert-file",
+                "ca.pem",
+                "--save",
+                "",
+            ])
+            .current_dir(&folder)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        Self {
+            process,
+            folder,
+            port,
+        }
+    }
+}
+
+#[cfg(feature = "redis-tls")]
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[cfg(feature = "redis-tls")]
+#[tokio::test]
+async fn tls_takes_the_certificates_it_is_told_and_no_others() {
+    let server = TlsServer::start();
+    let (port, authority) = (server.port, server.folder.path().join("ca.pem"));
+    let url = format!(
+        "rediss://localhost:{port}?ssl_ca_certs={}",
+        authority.display()
+    );
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let store = loop {
+        match RedisStore::connect(&url).await {
+            Ok(store) => break store,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    store.create("session:a", bytes("x"), HOUR).await.unwrap();
+    assert_eq!(store.load("session:a").await.unwrap().unwrap().value, "x");
+
+    for (url, kind) in [
+        // Nobody that the system trusts signed this.
+        (
+            format!("rediss://localhost:{port}"),
+            StoreErrorKind::Unreachable,
+        ),
+        // Another name than the certificate's.
+        (
+            url.replace("localhost", "127.0.0.1"),
+            StoreErrorKind::Unreachable,
+        ),
+        // No TLS at all.
+        (
+            format!("redis://localhost:{port}"),
+            StoreErrorKind::Unreachable,
+        ),
+        (url.replace("ca.pem", "none.pem"), StoreErrorKind::Refused),
+        (url.replace("rediss", "redis"), StoreErrorKind::Refused),
+        (
+            format!("rediss://localhost:{port}/#insecure"),
+            StoreErrorKind::Refused,
+        ),
+    ] {
+        let error = RedisStore::connect(&url).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{url}: {error}");
+    }
+}
+
+#[cfg(not(feature = "redis-tls"))]
+#[tokio::test]
+async fn tls_is_refused_by_name_where_it_was_left_out() {
+    let error = RedisStore::connect("rediss://localhost").await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Refused);
+    assert!(error.to_string().contains("redis-tls"), "{error}");
 }

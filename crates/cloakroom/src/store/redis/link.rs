@@ -7,8 +7,9 @@ use redis::{Cmd, Value};
 use tokio::{sync::watch, time::timeout};
 
 use super::{
+    connection::Connection,
     failure::{self, Failure},
-    target::{Connection, Target},
+    target::Target,
 };
 use crate::store::StoreError;
 

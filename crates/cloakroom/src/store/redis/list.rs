@@ -3,10 +3,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use redis::{Cmd, RedisResult, Value, cmd};
 
 use super::{
+    connection::Connection,
     failure::{self, Failure},
     keys,
     link::Link,
-    target::Connection,
 };
 use crate::store::{Cursor, Listed, Page, StoreError};
 

@@ -1,11 +1,15 @@
 //! Sessions in Redis or Valkey, where Flask-Session keeps them.
 
+mod connection;
 mod failure;
 mod keys;
 mod link;
 mod list;
 mod script;
 mod target;
+#[cfg_attr(not(feature = "redis-tls"), path = "no_tls.rs")]
+mod tls;
+mod url;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -55,8 +59,8 @@ impl RedisStore {
     /// | `redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER_NAME[/DATABASE]` | the master that the Sentinels name, asked again after a failover |
     /// | `redis+cluster://[USER:PASSWORD@]HOST[:PORT],…` | a cluster, found through any of these nodes |
     ///
-    /// `rediss` in the place of `redis` is TLS (feature `redis-tls`), and `valkey` and `valkeys` are the same
-    /// as `redis` and `rediss`. User and password, percent-encoded, are the servers'; those of the Sentinels
+    /// `rediss` in the place of `redis` is TLS (feature `redis-tls`), with the certificates that the system trusts
+    /// or those in the PEM file `?ssl_ca_certs=`; `valkey` and `valkeys` are the same as `redis` and `rediss`. User and password, percent-encoded, are the servers'; those of the Sentinels
     /// are `?sentinel_username=…&sentinel_password=…`. `?socket_connect_timeout=` (seconds, 2 unless set) is
     /// how long connecting may take and `?socket_timeout=` (1.5) how long one command may.
     ///
