@@ -21,3 +21,10 @@ pub(crate) use document::{Indexed, IndexedContent, IndexedEntry};
 pub(crate) use tagged::escaped_key;
 
 pub(crate) use index::{Content, IndexedKey, slice};
+
+/// How a session becomes the bytes of a cookie or of a store's entry.
+#[derive(Clone, Debug)]
+pub(crate) enum Format {
+    Tagged(TaggedJson),
+    Stored(Serialization),
+}

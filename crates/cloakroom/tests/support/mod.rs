@@ -4,6 +4,7 @@
 
 pub(crate) mod app;
 pub(crate) mod differences;
+pub(crate) mod now;
 
 use cloakroom::{
     token::{Leniency, base64},
