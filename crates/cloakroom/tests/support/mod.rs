@@ -4,7 +4,6 @@
 
 pub(crate) mod app;
 pub(crate) mod differences;
-<<<<<<< HEAD
 pub(crate) mod now;
 #[cfg(all(
     feature = "dynamodb",
@@ -17,10 +16,8 @@ pub(crate) mod now;
 ))]
 pub(crate) mod stores;
 pub(crate) mod site;
-=======
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub(crate) mod sql;
->>>>>>> sql
 
 use cloakroom::{
     token::{Leniency, base64},

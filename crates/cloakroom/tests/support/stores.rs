@@ -6,8 +6,8 @@ use cloakroom::store::*;
 pub(crate) async fn open(kind: &str) -> Store {
     match kind {
         "memory" => MemoryStore::new().into(),
-        "file" => FileStore::open(folder()).await.unwrap().into(),
-        "cachelib" => FileStore::cachelib(folder()).await.unwrap().into(),
+        "file" => FileStore::open(folder()).unwrap().into(),
+        "cachelib" => FileStore::cachelib(folder()).unwrap().into(),
         "redis" => redis(servers::redis::shared()).await,
         "memcached" => MemcachedStore::connect(servers::memcached::shared())
             .await
