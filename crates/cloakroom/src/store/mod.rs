@@ -21,6 +21,7 @@ pub mod conformance;
 mod error;
 mod handle;
 mod memory;
+mod sweep;
 
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use bytes::Bytes;
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
 pub use handle::Store;
 pub use memory::MemoryStore;
+pub use sweep::Sweeper;
 
 /// How one kind of store does what a [`Store`] can.
 ///
