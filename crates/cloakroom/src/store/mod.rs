@@ -31,6 +31,7 @@ mod memory;
 mod redis;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod sql;
+mod sweep;
 
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ pub use sql::MySqlStore;
 pub use sql::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sql::SqliteStore;
+pub use sweep::Sweeper;
 
 /// How one kind of store does what a [`Store`] can.
 ///
