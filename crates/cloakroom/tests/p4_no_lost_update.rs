@@ -12,13 +12,14 @@
 use std::time::Duration;
 
 use cloakroom::{SessionConfig, store::Store};
-use support::{
-    site::Site,
-    stores::each_store,
-};
+use site::Site;
+use stores::each_store;
 use tokio::task::JoinSet;
 
-mod support;
+#[path = "support/site.rs"]
+mod site;
+#[path = "support/stores.rs"]
+mod stores;
 
 each_store!(
     p4_a_thousand_increments_make_a_thousand,

@@ -13,10 +13,14 @@
 use std::time::Duration;
 
 use cloakroom::{Refresh, SessionConfig, store::Store};
-use support::{site::Site, stores::each_store};
+use site::Site;
+use stores::each_store;
 use tokio::task::JoinSet;
 
-mod support;
+#[path = "support/site.rs"]
+mod site;
+#[path = "support/stores.rs"]
+mod stores;
 
 each_store!(
     p5_eight_overlaps_and_none_goes_wrong,
@@ -50,7 +54,10 @@ async fn p5_eight_overlaps_and_none_goes_wrong(store: Store) {
                     held.is_empty() && in_browser.is_empty()
                 } else {
                     let seen = !slow.ends_with("seen") || held.contains_key("seen");
-                    held.contains_key("user") && held.contains_key("cart") && seen && in_browser == held
+                    held.contains_key("user")
+                        && held.contains_key("cart")
+                        && seen
+                        && in_browser == held
                 };
                 if !right {
                     wrong.push(format!("{refresh:?}, {slow} over {fast}: {held:?}"));
@@ -72,7 +79,11 @@ async fn p5_no_session_comes_back_after_a_logout_among_a_hundred_writers(store: 
         for writer in 0..100 {
             let (site, cookie) = (site.clone(), cookie.clone());
             writers.spawn(async move {
-                let path = if writer % 2 == 0 { "/slow/count" } else { "/slow/set/seen" };
+                let path = if writer % 2 == 0 {
+                    "/slow/count"
+                } else {
+                    "/slow/set/seen"
+                };
                 site.get(path, &cookie).await
             });
         }
@@ -141,5 +152,7 @@ async fn p5_a_login_amid_a_logout_and_a_logout_amid_a_login(store: Store) {
     site.gates().open();
     let browser = slow.await.unwrap().cookie_after(&cookie);
     let held = site.holds(&browser).await;
-    assert!(held.contains_key("cart") && held.contains_key("user") && held.contains_key("regenerated"));
+    assert!(
+        held.contains_key("cart") && held.contains_key("user") && held.contains_key("regenerated")
+    );
 }

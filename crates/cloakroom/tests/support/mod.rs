@@ -5,17 +5,6 @@
 pub(crate) mod app;
 pub(crate) mod differences;
 pub(crate) mod now;
-#[cfg(all(
-    feature = "dynamodb",
-    feature = "file",
-    feature = "memcached",
-    feature = "mysql",
-    feature = "postgres",
-    feature = "redis",
-    feature = "sqlite"
-))]
-pub(crate) mod stores;
-pub(crate) mod site;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub(crate) mod sql;
 

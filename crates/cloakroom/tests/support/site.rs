@@ -54,7 +54,12 @@ impl Gates {
 
     /// Waits until so many handlers wait.
     pub(crate) async fn reached(&self, handlers: u32) {
-        self.0.waiting.acquire_many(handlers).await.unwrap().forget();
+        self.0
+            .waiting
+            .acquire_many(handlers)
+            .await
+            .unwrap()
+            .forget();
     }
 
     /// Lets all of them go on.

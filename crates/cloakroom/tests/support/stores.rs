@@ -65,14 +65,14 @@ fn folder() -> std::path::PathBuf {
 macro_rules! each_store {
     ($($check:ident),* $(,)?) => {$(
         mod $check {
-            $crate::support::stores::each_store!(@kinds $check, memory file cachelib redis memcached sqlite postgres mysql dynamodb);
+            $crate::stores::each_store!(@kinds $check, memory file cachelib redis memcached sqlite postgres mysql dynamodb);
         }
     )*};
     (@kinds $check:ident, $($kind:ident)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $kind() {
-            let store = $crate::support::stores::open(stringify!($kind)).await;
-            super::super::$check(store).await;
+            let store = $crate::stores::open(stringify!($kind)).await;
+            super::$check(store).await;
         }
     )*};
 }
