@@ -1,12 +1,10 @@
 //! What has expired is missing. First in the list, because these checks may have to wait.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
-use super::trial::{BRIEF, LONG, Trial, Verdict, require};
+use super::trial::{BRIEF, LONG, Trial, Verdict};
 use super::{answers, checks};
-use crate::store::{CreateError, DeleteError, ReplaceError, TouchError};
+use crate::store::{CreateError, DeleteError, Record, ReplaceError, TouchError};
 
 checks!(checks "expiry":
     an_expired_entry_is_missing_for_load,
@@ -26,20 +24,12 @@ checks!(checks "expiry":
     a_failed_create_renews_nothing,
     loads_renew_nothing,
     a_failed_delete_renews_nothing,
-    the_last_second_is_alive_and_the_next_is_not,
-    touch_counts_from_the_touch,
-    replace_counts_from_the_replacement,
-    a_part_of_a_second_rounds_up,
-    a_time_to_live_of_two_months,
-    an_endless_time_to_live_is_kept_or_refused,
-    expires_in_is_about_the_time_to_live,
-    expires_in_counts_down,
 );
 
-const EXPIRED_IS_MISSING: &str = "What has expired is missing, whether or not it is still stored: look at \
+pub(super) const EXPIRED_IS_MISSING: &str = "What has expired is missing, whether or not it is still stored: look at \
     the expiry in every method (SQL: AND expiry > now).";
 
-async fn expired(trial: &Trial) -> Verdict<(String, crate::store::Record)> {
+async fn expired(trial: &Trial) -> Verdict<(String, Record)> {
     let entry = trial.entry_for(b"one", BRIEF).await?;
     trial.outlive(BRIEF).await;
     Ok(entry)
@@ -75,7 +65,7 @@ async fn an_expired_entry_is_missing_for_touch(trial: &Trial) -> Verdict {
 
 async fn an_expired_entry_is_missing_for_delete(trial: &Trial) -> Verdict {
     let (key, _) = expired(trial).await?;
-    let other = crate::store::Record::new("something else");
+    let other = Record::new("something else");
     answers!(
         trial.store.delete(&key, Some(&other), LONG).await,
         Ok(()),
@@ -285,188 +275,4 @@ async fn a_failed_delete_renews_nothing(trial: &Trial) -> Verdict {
         "A deletion that finds a change leaves no tombstone."
     );
     Ok(())
-}
-
-async fn the_last_second_is_alive_and_the_next_is_not(trial: &Trial) -> Verdict {
-    trial.to_the_second()?;
-    let (key, _) = trial.entry_for(b"one", Duration::from_secs(10)).await?;
-    trial.pass(Duration::from_secs(9)).await;
-    trial
-        .holds(
-            &key,
-            b"one",
-            "An entry with ten seconds to live is there after nine.",
-        )
-        .await?;
-    trial.pass(Duration::from_secs(1)).await;
-    trial
-        .lacks(
-            &key,
-            "An entry with ten seconds to live is missing after ten.",
-        )
-        .await?;
-    trial.pass(Duration::from_secs(1)).await;
-    trial.lacks(&key, "An expired entry stays missing.").await
-}
-
-async fn touch_counts_from_the_touch(trial: &Trial) -> Verdict {
-    trial.to_the_second()?;
-    let (key, _) = trial.entry_for(b"one", Duration::from_secs(10)).await?;
-    trial.pass(Duration::from_secs(5)).await;
-    trial.touch(&key, Duration::from_secs(10)).await?;
-    trial.pass(Duration::from_secs(9)).await;
-    trial
-        .holds(
-            &key,
-            b"one",
-            "A touched entry is there until its new time is over.",
-        )
-        .await?;
-    trial.pass(Duration::from_secs(1)).await;
-    trial
-        .lacks(&key, "The new time to live counts from the touch.")
-        .await
-}
-
-async fn replace_counts_from_the_replacement(trial: &Trial) -> Verdict {
-    trial.to_the_second()?;
-    let (key, base) = trial.entry_for(b"one", Duration::from_secs(10)).await?;
-    trial.pass(Duration::from_secs(5)).await;
-    let replaced = trial
-        .store
-        .replace(
-            &key,
-            &base,
-            Bytes::from_static(b"two"),
-            Duration::from_secs(10),
-        )
-        .await;
-    answers!(replaced, Ok(_), "A live entry can be replaced.");
-    trial.pass(Duration::from_secs(9)).await;
-    trial
-        .holds(
-            &key,
-            b"two",
-            "A replaced entry is there until its new time is over.",
-        )
-        .await?;
-    trial.pass(Duration::from_secs(1)).await;
-    trial
-        .lacks(&key, "The new time to live counts from the replacement.")
-        .await
-}
-
-async fn a_part_of_a_second_rounds_up(trial: &Trial) -> Verdict {
-    trial.to_the_second()?;
-    let (key, _) = trial
-        .entry_for(b"one", Duration::from_millis(1_100))
-        .await?;
-    trial.pass(Duration::from_secs(1)).await;
-    trial
-        .holds(
-            &key,
-            b"one",
-            "Where the store counts whole seconds, a part of a second rounds up.",
-        )
-        .await?;
-    trial.pass(Duration::from_secs(1)).await;
-    trial.lacks(&key, EXPIRED_IS_MISSING).await
-}
-
-async fn a_time_to_live_of_two_months(trial: &Trial) -> Verdict {
-    let (key, base) = trial
-        .entry_for(b"one", Duration::from_secs(60 * 86_400))
-        .await?;
-    trial
-        .holds(
-            &key,
-            b"one",
-            "More than thirty days is a time to live too (memcached takes it for a date).",
-        )
-        .await?;
-    let two_months = Duration::from_secs(60 * 86_400);
-    trial.touch(&key, two_months).await?;
-    trial
-        .holds(&key, b"one", "A touch takes more than thirty days too.")
-        .await?;
-    let replaced = trial
-        .store
-        .replace(&key, &base, Bytes::from_static(b"two"), two_months)
-        .await;
-    answers!(
-        replaced,
-        Ok(_),
-        "A replacement takes more than thirty days too."
-    );
-    trial
-        .holds(
-            &key,
-            b"two",
-            "A replacement takes more than thirty days too.",
-        )
-        .await?;
-    Ok(())
-}
-
-async fn an_endless_time_to_live_is_kept_or_refused(trial: &Trial) -> Verdict {
-    const PROMISE: &str = "The longest time to live that can be asked for is kept as well as it goes, or \
-        refused; it never overflows into the past.";
-    let key = trial.key();
-    match trial
-        .store
-        .create(&key, Bytes::from_static(b"one"), Duration::MAX)
-        .await
-    {
-        Ok(_) => {
-            trial.holds(&key, b"one", PROMISE).await?;
-        }
-        Err(CreateError::Failed(error))
-            if error.kind() == crate::store::StoreErrorKind::Refused => {}
-        other => return Err(super::Miss::broken(PROMISE, format!("{other:?}"))),
-    }
-    let (key, _) = trial.entry(b"one").await?;
-    if trial.store.touch(&key, Duration::MAX).await.is_ok() {
-        trial.holds(&key, b"one", PROMISE).await?;
-    }
-    Ok(())
-}
-
-async fn expires_in_is_about_the_time_to_live(trial: &Trial) -> Verdict {
-    let (key, _) = trial.entry_for(b"one", Duration::from_secs(100)).await?;
-    let record = trial
-        .holds(&key, b"one", "What was created can be loaded.")
-        .await?;
-    let Some(expires_in) = record.expires_in else {
-        return Err(super::Miss::not_applicable(
-            "loading does not tell how long an entry lives",
-        ));
-    };
-    require(
-        (60..=101).contains(&expires_in.as_secs()),
-        "expires_in, where load tells it, is how long the entry still lives.",
-        format!("{expires_in:?} of 100 s"),
-    )
-}
-
-async fn expires_in_counts_down(trial: &Trial) -> Verdict {
-    let (key, _) = trial.entry_for(b"one", Duration::from_secs(100)).await?;
-    let before = trial
-        .holds(&key, b"one", "What was created can be loaded.")
-        .await?
-        .expires_in;
-    trial.pass(Duration::from_secs(2)).await;
-    let after = trial
-        .holds(&key, b"one", "What was created can be loaded.")
-        .await?
-        .expires_in;
-    let (Some(before), Some(after)) = (before, after) else {
-        return Err(super::Miss::not_applicable(
-            "loading does not tell how long an entry lives",
-        ));
-    };
-    require(
-        after < before,
-        "expires_in becomes less as time goes by.",
-        format!("{before:?}, then {after:?}"),
-    )
 }

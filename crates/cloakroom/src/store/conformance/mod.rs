@@ -26,9 +26,11 @@ mod cancelling;
 mod deletion;
 mod expiry;
 mod keys;
+mod lifetimes;
 mod listing;
 mod neighbours;
 mod races;
+mod races_with_deletion;
 mod report;
 mod secrecy;
 mod sweeping;
@@ -92,6 +94,7 @@ const PANICKED: &str = "The check panicked, in the driver or in a hook of the ha
 fn all_checks() -> Vec<Check> {
     let themes = [
         expiry::checks(),
+        lifetimes::checks(),
         sweeping::checks(),
         listing::checks(),
         deletion::checks(),
@@ -100,6 +103,7 @@ fn all_checks() -> Vec<Check> {
         values::checks(),
         keys::checks(),
         races::checks(),
+        races_with_deletion::checks(),
         cancelling::checks(),
         secrecy::checks(),
     ];

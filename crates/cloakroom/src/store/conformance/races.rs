@@ -1,45 +1,34 @@
 //! Many at once.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::trial::{LONG, Miss, Trial, Verdict, load, require};
 use super::{answers, checks};
-use crate::store::{CreateError, DeleteError, Record, ReplaceError, Store, TouchError};
+use crate::store::{CreateError, Record, ReplaceError, Store};
 
 checks!(checks "races":
     no_increment_of_64_writers_is_lost,
     one_of_64_creations_wins,
     one_of_64_replacements_of_a_base_wins,
     creations_of_different_keys_all_win,
-    deletions_all_succeed,
-    nothing_comes_back_after_a_deletion,
-    a_deletion_and_a_replacement_of_the_same_state_exclude_each_other,
-    a_deletion_beats_a_creation,
     touches_cost_no_writer_its_turn,
-    a_touch_never_brings_back_what_was_deleted,
     loads_at_once_all_see_the_entry,
     readers_never_see_half_a_value,
     writers_of_different_entries_do_not_meet,
     what_is_live_survives_removals_of_the_expired,
 );
 
-const MANY: usize = 64;
+pub(super) const MANY: usize = 64;
 /// Of 64 writers the last one loses 63 times; a store may lose some more.
 const TRIES: usize = 5_000;
-const NO_LOST_UPDATE: &str = "No update is lost: comparing and writing are one atomic step in the store, not a \
+pub(super) const NO_LOST_UPDATE: &str = "No update is lost: comparing and writing are one atomic step in the store, not a \
     load and a write one after the other.";
 
 /// Runs so many of a task at once, half of them on another connection where there is one.
-async fn at_once<F, T>(
+pub(super) async fn at_once<F, T>(
     trial: &Trial,
     count: usize,
     task: impl Fn(usize, Store) -> F,
@@ -66,7 +55,7 @@ where
 }
 
 /// Adds one to a number until it is written; false once the entry is gone.
-async fn increment(store: &Store, key: &str) -> Verdict<bool> {
+pub(super) async fn increment(store: &Store, key: &str) -> Verdict<bool> {
     tokio::task::yield_now().await;
     let Some(mut base) = load(store, key).await? else {
         return Ok(false);
@@ -197,173 +186,29 @@ async fn creations_of_different_keys_all_win(trial: &Trial) -> Verdict {
     Ok(())
 }
 
-async fn deletions_all_succeed(trial: &Trial) -> Verdict {
-    let (key, _) = trial.entry(b"one").await?;
-    at_once(trial, MANY, |_, store| {
-        let key = key.clone();
-        async move {
-            answers!(
-                store.delete(&key, None, LONG).await,
-                Ok(()),
-                "Deletions at once all succeed."
-            );
-            Ok(())
-        }
-    })
-    .await?;
-    trial.lacks(&key, "What was deleted is missing.").await
-}
-
-const NOTHING_COMES_BACK: &str = "What was deleted never comes back: every write looks for the tombstone in \
-    the same atomic step.";
-
-async fn nothing_comes_back_after_a_deletion(trial: &Trial) -> Verdict {
-    for _ in 0..4 {
-        let (key, _) = trial.entry(b"0").await?;
-        let deleted = Arc::new(AtomicBool::new(false));
-        at_once(trial, 17, |number, store| {
-            let (key, deleted) = (key.clone(), deleted.clone());
-            async move {
-                if number == 8 {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                    let done = store.delete(&key, None, LONG).await;
-                    // Before anything else, so that the writers stop whatever comes.
-                    deleted.store(true, Ordering::SeqCst);
-                    answers!(done, Ok(()), "Whatever is there can be deleted.");
-                    return Ok(());
-                }
-                loop {
-                    let over = deleted.load(Ordering::SeqCst);
-                    let written = increment(&store, &key).await?;
-                    require(
-                        !(over && written),
-                        NOTHING_COMES_BACK,
-                        "a write that began after the deletion succeeded",
-                    )?;
-                    if over {
-                        return Ok(());
-                    }
-                }
-            }
-        })
-        .await?;
-        trial.lacks(&key, NOTHING_COMES_BACK).await?;
-    }
-    Ok(())
-}
-
-async fn a_deletion_and_a_replacement_of_the_same_state_exclude_each_other(
-    trial: &Trial,
-) -> Verdict {
-    for _ in 0..16 {
-        let (key, base) = trial.entry(b"one").await?;
-        let done = at_once(trial, 2, |number, store| {
-            let (key, base) = (key.clone(), base.clone());
-            async move {
-                if number == 0 {
-                    return match store.delete(&key, Some(&base), LONG).await {
-                        Ok(()) => Ok(true),
-                        Err(DeleteError::Changed(_)) => Ok(false),
-                        other => Err(Miss::broken(NO_LOST_UPDATE, format!("{other:?}"))),
-                    };
-                }
-                match store.replace(&key, &base, "two".into(), LONG).await {
-                    Ok(_) => Ok(true),
-                    Err(ReplaceError::NotFound) => Ok(false),
-                    other => Err(Miss::broken(NO_LOST_UPDATE, format!("{other:?}"))),
-                }
-            }
-        });
-        let winners = done.await?.into_iter().filter(|won| *won).count();
-        require(
-            winners == 1,
-            "A deletion that expects a state and a replacement of it exclude each other.",
-            format!("{winners} of the two succeeded"),
-        )?;
-    }
-    Ok(())
-}
-
-async fn a_deletion_beats_a_creation(trial: &Trial) -> Verdict {
-    for _ in 0..16 {
-        let key = trial.key();
-        at_once(trial, 4, |number, store| {
-            let key = key.clone();
-            async move {
-                if number == 2 {
-                    answers!(
-                        store.delete(&key, None, LONG).await,
-                        Ok(()),
-                        "Whatever is there can be deleted."
-                    );
-                } else {
-                    let made = store.create(&key, "one".into(), LONG).await;
-                    answers!(
-                        made,
-                        Ok(_) | Err(CreateError::Exists),
-                        "A creation wins or finds something."
-                    );
-                }
-                Ok(())
-            }
-        })
-        .await?;
-        trial.lacks(&key, NOTHING_COMES_BACK).await?;
-    }
-    Ok(())
-}
-
 async fn touches_cost_no_writer_its_turn(trial: &Trial) -> Verdict {
+    const ROUNDS: usize = 8;
     let (key, _) = trial.entry(b"0").await?;
-    at_once(trial, MANY, |number, store| {
+    at_once(trial, 16, |number, store| {
         let key = key.clone();
         async move {
-            if number % 4 < 2 {
-                increment(&store, &key).await.map(drop)
-            } else {
-                answers!(
-                    store.touch(&key, LONG).await,
-                    Ok(()),
-                    "A live entry can be touched at any time."
-                );
-                Ok(())
+            for _ in 0..ROUNDS {
+                tokio::task::yield_now().await;
+                if number % 4 < 2 {
+                    increment(&store, &key).await?;
+                } else {
+                    let touched = store.touch(&key, LONG).await;
+                    answers!(touched, Ok(()), "A live entry can be touched at any time.");
+                }
             }
+            Ok(())
         }
     })
     .await?;
     let promise = "A touch never writes a value: one that loads and stores it again undoes what others wrote.";
     trial
-        .holds(&key, (MANY / 2).to_string().as_bytes(), promise)
+        .holds(&key, (8 * ROUNDS).to_string().as_bytes(), promise)
         .await?;
-    Ok(())
-}
-
-async fn a_touch_never_brings_back_what_was_deleted(trial: &Trial) -> Verdict {
-    for _ in 0..8 {
-        let (key, _) = trial.entry(b"one").await?;
-        at_once(trial, 9, |number, store| {
-            let key = key.clone();
-            async move {
-                if number == 4 {
-                    answers!(
-                        store.delete(&key, None, LONG).await,
-                        Ok(()),
-                        "Whatever is there can be deleted."
-                    );
-                } else {
-                    let touched = store.touch(&key, LONG).await;
-                    answers!(
-                        touched,
-                        Ok(()) | Err(TouchError::NotFound),
-                        "A touch finds the entry or does not."
-                    );
-                }
-                Ok(())
-            }
-        })
-        .await?;
-        trial.lacks(&key, NOTHING_COMES_BACK).await?;
-    }
     Ok(())
 }
 
