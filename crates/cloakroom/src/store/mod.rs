@@ -27,6 +27,7 @@ mod handle;
 mod memory;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod sql;
+mod sweep;
 
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ pub use sql::MySqlStore;
 pub use sql::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sql::SqliteStore;
+pub use sweep::Sweeper;
 
 /// How one kind of store does what a [`Store`] can.
 ///
