@@ -116,7 +116,7 @@ pub(crate) fn install_debian_packages(packages: &[&str], wanted_for: &str) -> Re
         return Err(missing("only root can install packages"));
     }
     println!("   installing {names} with apt-get");
-    let _services_stay_off = NoServices::begin()
+    let _services_stay_off = NoServices::begin(Path::new("/usr/sbin/policy-rc.d"))
         .map_err(|error| missing(&format!("/usr/sbin/policy-rc.d can't be written: {error}")))?;
     let apt = |arguments: &[&str]| {
         let mut command = program(&apt_get, arguments.iter().copied());
@@ -137,14 +137,13 @@ pub(crate) fn install_debian_packages(packages: &[&str], wanted_for: &str) -> Re
 }
 
 /// While this lives, Debian does not start the services that it installs: nothing here uses them.
-struct NoServices {
+struct NoServices<'a> {
     /// None where the machine has a policy of its own, which stays.
-    policy: Option<&'static Path>,
+    policy: Option<&'a Path>,
 }
 
-impl NoServices {
-    fn begin() -> io::Result<Self> {
-        let policy = Path::new("/usr/sbin/policy-rc.d");
+impl<'a> NoServices<'a> {
+    fn begin(policy: &'a Path) -> io::Result<Self> {
         if policy.exists() {
             return Ok(Self { policy: None });
         }
@@ -159,7 +158,7 @@ impl NoServices {
     }
 }
 
-impl Drop for NoServices {
+impl Drop for NoServices<'_> {
     fn drop(&mut self) {
         if let Some(policy) = self.policy {
             // The file says what to do if this fails.
@@ -199,6 +198,21 @@ mod tests {
     #[test]
     fn output_is_what_the_program_printed() {
         assert_eq!(output(&mut program("echo", ["hi"])).unwrap(), "hi\n");
+    }
+
+    #[test]
+    fn services_stay_off_while_packages_are_installed_and_no_longer() {
+        let name = format!("policy-rc.d-{}", std::process::id());
+        let policy = std::env::temp_dir().join(name);
+        let answer = |path: &Path| Command::new(path).status().unwrap().code();
+        {
+            let _off = NoServices::begin(&policy).unwrap();
+            assert_eq!(answer(&policy), Some(101));
+            // The machine's own policy is kept.
+            drop(NoServices::begin(&policy).unwrap());
+            assert!(policy.exists());
+        }
+        assert!(!policy.exists());
     }
 
     #[test]

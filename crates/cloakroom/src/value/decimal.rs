@@ -20,6 +20,10 @@ impl Decimal {
         &self.0
     }
 
+    pub(super) fn is_nan(&self) -> bool {
+        self.0.bytes().any(|byte| byte.eq_ignore_ascii_case(&b'a'))
+    }
+
     /// What Python's `bool(value)` says: only zeros are false.
     pub(super) fn is_truthy(&self) -> bool {
         let mantissa = self.0.split(['e', 'E']).next().unwrap_or_default();

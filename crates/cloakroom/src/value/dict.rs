@@ -97,25 +97,33 @@ impl Dict {
         let mut dict = Self::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         for (key, value) in pairs {
-            match places.entry(identity(&key)) {
-                Entry::Occupied(place) => {
+            match identity(&key).map(|identity| places.entry(identity)) {
+                Some(Entry::Occupied(place)) => {
                     if let Some((_, old)) = dict.pairs.get_mut(*place.get()) {
                         *old = value;
                     }
+                    continue;
                 }
-                Entry::Vacant(place) => {
+                Some(Entry::Vacant(place)) => {
                     place.insert(dict.pairs.len());
-                    dict.pairs.push((key, value));
                 }
+                None => {}
             }
+            dict.pairs.push((key, value));
         }
         dict
     }
 }
 
-/// What tells keys and members of sets apart: the type and the value, in linear time.
-fn identity(value: &Value) -> String {
-    format!("{value:?}")
+/// What tells keys and members of sets apart: the type and the value, in linear time. A NaN is like no
+/// other.
+fn identity(value: &Value) -> Option<String> {
+    let is_nan = match value {
+        Value::Float(number) => number.is_nan(),
+        Value::Decimal(number) => number.is_nan(),
+        _ => false,
+    };
+    (!is_nan).then(|| format!("{value:?}"))
 }
 
 /// The items of a set: of equal ones the first.
@@ -123,7 +131,7 @@ pub(crate) fn distinct(items: Vec<Value>) -> Vec<Value> {
     let mut seen = HashSet::with_capacity(items.len());
     items
         .into_iter()
-        .filter(|item| seen.insert(identity(item)))
+        .filter(|item| identity(item).is_none_or(|identity| seen.insert(identity)))
         .collect()
 }
 

@@ -65,7 +65,11 @@ fn write_dict(out: &mut Vec<u8>, dict: &Dict, depth: usize) -> Result<(), Format
         if let Some(name) = key.unhashable() {
             return Err(FormatError::Key(name));
         }
-        write_value(out, key, depth)?;
+        match key {
+            // Of the subclasses of text, msgspec takes none as a value and all as a key.
+            Value::Markup(markup) => write_text(out, &markup.0)?,
+            key => write_value(out, key, depth)?,
+        }
         write_value(out, value, depth)?;
     }
     Ok(())

@@ -45,6 +45,7 @@ pub(super) fn quoted(line: &[u8]) -> Option<Text> {
                 (u8::try_from(hexadecimal(&[*h1, *h2])?).ok()?, after)
             }
             [b'\\', kind, after @ ..] => (simple_escape(*kind)?, after),
+            [b'\\'] => return None,
             [byte, after @ ..] => (*byte, after),
         };
         if !byte.is_ascii() {

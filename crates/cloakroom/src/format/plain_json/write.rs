@@ -4,7 +4,7 @@ use crate::{
     format::{FormatError, iso},
     json::{self, MAX_DEPTH},
     token::base64,
-    value::{Dict, Text, Value},
+    value::{Dict, Markup, Text, Value},
 };
 
 /// Appends a value that `outer` arrays and objects are around.
@@ -75,7 +75,8 @@ fn write_dict(out: &mut Vec<u8>, dict: &Dict, depth: usize) -> Result<(), Format
 
 fn write_key(out: &mut Vec<u8>, key: &Value) -> Result<(), FormatError> {
     match key {
-        Value::Text(text) => write_text(out, text)?,
+        // Of the subclasses of text, msgspec takes none as a value and all as a key.
+        Value::Text(text) | Value::Markup(Markup(text)) => write_text(out, text)?,
         Value::Int(int) => write_ascii(out, &int.to_string()),
         Value::Float(float) if float.is_finite() => write_ascii(out, &json::float_compact(*float)),
         Value::Float(float) => write_ascii(out, &json::float_repr(*float)),

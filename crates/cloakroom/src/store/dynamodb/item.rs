@@ -58,8 +58,9 @@ pub(super) fn live(item: Option<Item>, now: u64) -> Option<Record> {
 fn left(expiration: &AttributeValue, now: u64) -> Option<Duration> {
     let seconds: f64 = expiration.as_n().ok()?.parse().ok()?;
     #[allow(clippy::cast_precision_loss)] // exact for the next 285 million years
-    let left = Duration::try_from_secs_f64(seconds - now as f64).ok()?;
-    (!left.is_zero()).then_some(left)
+    let left = seconds - now as f64;
+    // More than a duration can be is for ever.
+    (left > 0.0).then(|| Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX))
 }
 
 pub(super) fn text(text: &str) -> AttributeValue {
@@ -102,6 +103,7 @@ mod tests {
         assert!(at("1000", 999).is_some());
         assert!(at("1000", 1000).is_none());
         assert!(at("1000.520658016204833984375", 1000).is_some());
+        assert_eq!(at("1e300", 1000).unwrap().expires_in, Some(Duration::MAX));
         // No time at all.
         assert!(at("-1e300", 1000).is_none());
         assert!(at("NaN", 1000).is_none());

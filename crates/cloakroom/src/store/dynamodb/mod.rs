@@ -74,6 +74,7 @@ impl DynamoDbStore {
     /// (`AWS_REGION`, `AWS_ACCESS_KEY_ID`, profiles, the role of the machine), and so does the endpoint
     /// unless it is given: `dynamodb://us-west-2/Sessions?endpoint=http://127.0.0.1:8000` is DynamoDB Local.
     /// For such an emulator `ACCESS_KEY_ID:SECRET_ACCESS_KEY@`, percent-encoded, may stand before the region.
+    /// `connect_timeout=` (2 unless set) and `read_timeout=` (1.5), in seconds, are boto's settings.
     ///
     /// A missing table is no error yet, so that [`create_table`](Self::create_table) can make it.
     ///
@@ -133,7 +134,9 @@ impl DynamoDbStore {
 
     /// A part of a second rounds up.
     fn after(&self, time: Duration) -> u64 {
-        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        let seconds = time
+            .as_secs()
+            .saturating_add(u64::from(time.subsec_nanos() > 0));
         self.now().saturating_add(seconds)
     }
 

@@ -14,13 +14,15 @@ pub(super) struct Target {
     region: Option<String>,
     endpoint: Option<String>,
     credentials: Option<Credentials>,
+    connect_timeout: Duration,
+    read_timeout: Duration,
 }
 
 /// Flask-Session's `SESSION_DYNAMODB_TABLE`.
 const TABLE: &str = "Sessions";
-const CONNECT: Duration = Duration::from_secs(2);
-/// A little less than a store's time limit, so that the more exact reason comes first.
-const ANSWER: Duration = Duration::from_millis(1900);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Less than a store's time limit, so that the more exact reason comes first.
+const READ_TIMEOUT: Duration = Duration::from_millis(1500);
 
 impl Target {
     pub(super) fn parse(url: &str) -> Result<Self, StoreError> {
@@ -48,33 +50,30 @@ impl Target {
                 "dynamodb: a table's name has 3 to 255 letters, digits, `_`, `-` or `.`",
             ));
         }
-        let mut endpoint = None;
-        for (name, value) in url.query_pairs() {
-            let is_url = Url::parse(&value)
-                .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-            match &*name {
-                "endpoint" if is_url => endpoint = Some(value.into_owned()),
-                "endpoint" => {
-                    return Err(refused(
-                        "dynamodb: the endpoint is not an http:// or https:// URL",
-                    ));
-                }
-                _ => {
-                    return Err(refused(
-                        "dynamodb: the URL has an option other than endpoint",
-                    ));
-                }
-            }
-        }
-        Ok(Self {
+        let mut target = Self {
             table: table.to_owned(),
             region: url
                 .host_str()
                 .filter(|host| !host.is_empty())
                 .map(str::to_owned),
-            endpoint,
+            endpoint: None,
             credentials: credentials(&url)?,
-        })
+            connect_timeout: CONNECT_TIMEOUT,
+            read_timeout: READ_TIMEOUT,
+        };
+        for (name, value) in url.query_pairs() {
+            match &*name {
+                "endpoint" => target.endpoint = Some(endpoint(value.into_owned())?),
+                "connect_timeout" => target.connect_timeout = seconds(&value)?,
+                "read_timeout" => target.read_timeout = seconds(&value)?,
+                _ => {
+                    return Err(refused(
+                        "dynamodb: the options of the URL are endpoint, connect_timeout and read_timeout",
+                    ));
+                }
+            }
+        }
+        Ok(target)
     }
 
     pub(super) async fn client(&self) -> Result<Client, StoreError> {
@@ -83,8 +82,10 @@ impl Target {
             .retry_config(RetryConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()
-                    .connect_timeout(CONNECT)
-                    .operation_timeout(ANSWER)
+                    .connect_timeout(self.connect_timeout)
+                    .read_timeout(self.read_timeout)
+                    // Everything together, finding the credentials and reading all of the answer too.
+                    .operation_timeout(self.connect_timeout.saturating_add(self.read_timeout))
                     .build(),
             );
         if let Some(region) = &self.region {
@@ -104,6 +105,23 @@ impl Target {
         }
         Ok(Client::new(&config))
     }
+}
+
+fn endpoint(value: String) -> Result<String, StoreError> {
+    match Url::parse(&value) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(value),
+        _ => Err(StoreError::refused(
+            "dynamodb: the endpoint is not an http:// or https:// URL",
+        )),
+    }
+}
+
+fn seconds(value: &str) -> Result<Duration, StoreError> {
+    let seconds: Option<f64> = value.parse().ok();
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| StoreError::refused("dynamodb: a time-out is a number of seconds, above 0"))
 }
 
 fn credentials(url: &Url) -> Result<Option<Credentials>, StoreError> {
@@ -135,12 +153,14 @@ mod tests {
     #[test]
     fn a_url_names_region_table_endpoint_and_credentials() {
         let target = Target::parse(
-            "dynamodb://AKIA:a%2Fb+c@us-west-2/my.sessions?endpoint=http://127.0.0.1:8000",
+            "dynamodb://AKIA:a%2Fb+c@us-west-2/my.sessions?endpoint=http://127.0.0.1:8000&read_timeout=0.5",
         )
         .unwrap();
         assert_eq!(target.region.as_deref(), Some("us-west-2"));
         assert_eq!(target.table, "my.sessions");
         assert_eq!(target.endpoint.as_deref(), Some("http://127.0.0.1:8000"));
+        assert_eq!(target.read_timeout, Duration::from_millis(500));
+        assert_eq!(target.connect_timeout, Duration::from_secs(2));
         let credentials = target.credentials.unwrap();
         assert_eq!(credentials.access_key_id(), "AKIA");
         assert_eq!(credentials.secret_access_key(), "a/b+c");
@@ -169,6 +189,10 @@ mod tests {
             "dynamodb://hush@us-west-2/Sessions",
             "dynamodb://us-west-2/Sessions?endpoint=hush",
             "dynamodb://us-west-2/Sessions?endpont=http://hush",
+            "dynamodb://us-west-2/Sessions?read_timeout=hush",
+            "dynamodb://us-west-2/Sessions?read_timeout=0",
+            "dynamodb://us-west-2/Sessions?connect_timeout=-1",
+            "dynamodb://us-west-2/Sessions?connect_timeout=1e300",
         ] {
             let error = Target::parse(url).err().unwrap();
             assert_eq!(error.kind(), crate::store::StoreErrorKind::Refused, "{url}");

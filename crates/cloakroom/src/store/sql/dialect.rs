@@ -55,7 +55,7 @@ pub(super) trait Dialect: Send + Sync + 'static {
         values: &Values<'_>,
     ) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
 
-    /// Runs `BEGIN` (as this database writes it), `COMMIT` or `ROLLBACK`.
+    /// Runs `BEGIN`, as this database writes it, or `COMMIT`.
     fn transaction(
         connection: &mut Self::Connection,
         step: Step,
@@ -70,7 +70,6 @@ pub(super) trait Dialect: Send + Sync + 'static {
 pub(super) enum Step {
     Begin,
     Commit,
-    Rollback,
 }
 
 #[derive(Debug)]
@@ -157,6 +156,18 @@ impl From<Failure> for StoreError {
             }
             Failure::Duplicate => Self::refused("there is a row with this key already"),
         }
+    }
+}
+
+/// The options' own parsers take any scheme. The URL may hold a password and is not quoted.
+pub(super) fn check_scheme<D: Dialect>(url: &str, schemes: &[&str]) -> Result<(), StoreError> {
+    match schemes.iter().any(|scheme| url.starts_with(scheme)) {
+        true => Ok(()),
+        false => Err(StoreError::refused(format!(
+            "{}: the URL has to begin with `{}`",
+            D::NAME,
+            schemes.join("` or `")
+        ))),
     }
 }
 

@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 use super::{
-    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls},
+    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls, check_scheme},
     moment::Moment,
     sessions::{Sessions, TOMBSTONE_SUFFIX},
     statement::{Parameter, Statement, Statements, Values},
@@ -42,6 +42,7 @@ impl MySqlStore {
     /// `Unreachable` if no connection can be made within two seconds; `Refused` if the URL is not valid or the
     /// server does not let the user in. A missing table shows at the first call.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        check_scheme::<MySql>(url, &["mysql://", "mariadb://"])?;
         let options = MySqlConnectOptions::from_str(url)
             .map_err(|error| StoreError::from(Failure::of::<MySql>(error)))?
             .disable_statement_logging();
@@ -65,15 +66,19 @@ impl Dialect for MySql {
     const WHOLE_SECONDS: bool = true;
 
     /// Two things are different here. A statement may not have a subquery on the table that it updates, so
-    /// the tombstone is joined. And collations may take keys that differ in case for equal, so what the index
-    /// finds is compared byte by byte.
+    /// the search for the tombstone is put into a derived table, which `LIMIT` keeps from being merged. And
+    /// collations may take keys that differ in case for equal, so what the index finds is compared byte by
+    /// byte.
     fn statements(table: &Table) -> Statements {
+        const EXACTLY: &str =
+            "CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST(:key AS BINARY)";
+        const NOT_GONE: &str = "NOT EXISTS (SELECT 1 FROM
+             (SELECT 1 FROM {table} WHERE session_id = :gone AND expiry > :now LIMIT 1) AS gone)";
         let table = table.quoted();
         let statement = |text: &str| {
-            let text = text.replace(
-                "{exactly}",
-                "CAST(CONVERT(entry.session_id USING utf8mb4) AS BINARY) = CAST(:key AS BINARY)",
-            );
+            let text = text
+                .replace("{exactly}", EXACTLY)
+                .replace("{not_gone}", NOT_GONE);
             Statement::new(&text, &table, false, |parameter, _| match parameter {
                 Parameter::Now | Parameter::Expiry => {
                     "(TIMESTAMP '1970-01-01 00:00:00' + INTERVAL ? MICROSECOND)".to_owned()
@@ -86,39 +91,28 @@ impl Dialect for MySql {
                 "SELECT session_id, data, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', expiry) FROM {table}
                  WHERE session_id IN (:key, :gone) AND expiry > :now",
             ),
+            // Not from a `SELECT` with a condition: that locks the whole table's counter of rows.
             create: statement(
-                "INSERT INTO {table} (session_id, data, expiry)
-                 SELECT :key, :value, :expiry FROM DUAL
-                 WHERE NOT EXISTS
-                 (SELECT 1 FROM {table} AS gone WHERE gone.session_id = :gone AND gone.expiry > :now)",
+                "INSERT INTO {table} (session_id, data, expiry) VALUES (:key, :value, :expiry)",
             ),
             take_over: Some(statement(
-                "UPDATE {table} AS entry
-                 LEFT JOIN {table} AS gone ON gone.session_id = :gone AND gone.expiry > :now
-                 SET entry.data = :value, entry.expiry = :expiry
-                 WHERE entry.session_id = :key AND {exactly}
-                 AND (entry.expiry IS NULL OR entry.expiry <= :now) AND gone.id IS NULL",
+                "UPDATE {table} SET data = :value, expiry = :expiry
+                 WHERE session_id = :key AND {exactly}
+                 AND (expiry IS NULL OR expiry <= :now) AND {not_gone}",
             )),
             replace: statement(
-                "UPDATE {table} AS entry
-                 LEFT JOIN {table} AS gone ON gone.session_id = :gone AND gone.expiry > :now
-                 SET entry.data = :value, entry.expiry = :expiry
-                 WHERE entry.session_id = :key AND {exactly}
-                 AND entry.data = :base AND entry.expiry > :now AND gone.id IS NULL",
+                "UPDATE {table} SET data = :value, expiry = :expiry
+                 WHERE session_id = :key AND {exactly}
+                 AND data = :base AND expiry > :now AND {not_gone}",
             ),
             touch: statement(
-                "UPDATE {table} AS entry
-                 LEFT JOIN {table} AS gone ON gone.session_id = :gone AND gone.expiry > :now
-                 SET entry.expiry = :expiry
-                 WHERE entry.session_id = :key AND {exactly}
-                 AND entry.expiry > :now AND gone.id IS NULL",
+                "UPDATE {table} SET expiry = :expiry
+                 WHERE session_id = :key AND {exactly} AND expiry > :now AND {not_gone}",
             ),
-            delete: statement(
-                "DELETE entry FROM {table} AS entry WHERE entry.session_id = :key AND {exactly}",
-            ),
+            delete: statement("DELETE FROM {table} WHERE session_id = :key AND {exactly}"),
             delete_expected: statement(
-                "DELETE entry FROM {table} AS entry WHERE entry.session_id = :key AND {exactly}
-                 AND (entry.data = :base OR entry.expiry IS NULL OR entry.expiry <= :now)",
+                "DELETE FROM {table} WHERE session_id = :key AND {exactly}
+                 AND data = :base AND expiry > :now AND {not_gone}",
             ),
             bury: statement(
                 "INSERT INTO {table} (session_id, data, expiry) VALUES (:gone, :value, :expiry)
@@ -173,7 +167,6 @@ impl Dialect for MySql {
         let sql = match step {
             Step::Begin => "BEGIN",
             Step::Commit => "COMMIT",
-            Step::Rollback => "ROLLBACK",
         };
         connection.execute(sqlx::raw_sql(sql)).await?;
         Ok(())
@@ -187,15 +180,18 @@ impl Dialect for MySql {
         // https://mariadb.com/kb/en/mariadb-error-code-reference/
         match number {
             1062 => Failure::Duplicate,
-            // A deadlock, and MariaDB's "record has changed since last read".
-            1213 | 1020 => Failure::Undone,
+            // A deadlock, over rows or the counter of rows, and MariaDB's "record has changed since last read".
+            1213 | 1467 | 1020 => Failure::Undone,
             1146 | 1054 => Failure::no_table::<Self>(&code),
             // A wait for a lock, and limits of the server's on time.
             1205 | 1969 | 3024 => Failure::Failed(StoreError::timed_out(format!(
                 "mysql: the statement took too long (code {code})"
             ))),
             1406 => failed("the value is larger than the column `data`: make it LONGBLOB"),
-            1153 | 1301 => failed("the value is larger than the server's max_allowed_packet"),
+            // The server hangs up after this one.
+            1153 => Failure::Lost(StoreError::refused(
+                "mysql: the value is larger than the server's max_allowed_packet (code 1153)",
+            )),
             1366 | 3988 => failed("the key cannot be stored in the table's character set"),
             1142 | 1143 | 1227 | 1370 => failed("the user may not do this"),
             1044 | 1045 | 1049 | 1698 => Failure::Lost(StoreError::refused(format!(

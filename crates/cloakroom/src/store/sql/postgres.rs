@@ -12,7 +12,7 @@ use sqlx::{
 };
 
 use super::{
-    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls},
+    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls, check_scheme},
     moment::Moment,
     sessions::{Sessions, TOMBSTONE_SUFFIX},
     statement::{Parameter, Statement, Statements, Values},
@@ -44,6 +44,7 @@ impl PostgresStore {
     /// `Unreachable` if no connection can be made within two seconds; `Refused` if the URL is not valid or the
     /// server does not let the user in. A missing table shows at the first call.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        check_scheme::<Postgres>(url, &["postgres://", "postgresql://"])?;
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| StoreError::from(Failure::of::<Postgres>(error)))?
             .disable_statement_logging();
@@ -110,7 +111,8 @@ impl Dialect for Postgres {
             delete: statement("DELETE FROM {table} WHERE session_id = :key"),
             delete_expected: statement(
                 "DELETE FROM {table} WHERE session_id = :key
-                 AND (data = :base OR expiry IS NULL OR expiry <= :now)",
+                 AND data = :base AND expiry > :now
+                 AND NOT EXISTS (SELECT 1 FROM {table} WHERE session_id = :gone AND expiry > :now)",
             ),
             bury: statement(
                 "INSERT INTO {table} AS entry (session_id, data, expiry) VALUES (:gone, :value, :expiry)
@@ -168,7 +170,6 @@ impl Dialect for Postgres {
         let sql = match step {
             Step::Begin => "BEGIN",
             Step::Commit => "COMMIT",
-            Step::Rollback => "ROLLBACK",
         };
         connection.execute(sqlx::raw_sql(sql)).await?;
         Ok(())

@@ -98,9 +98,7 @@ impl<D: Dialect> Sessions<D> {
     }
 
     async fn load_with(&self, values: &Values<'_>) -> Result<Option<Record>, StoreError> {
-        let mut lease = self.pool.lease(Access::Read).await?;
-        let rows = D::rows(lease.connection(), &self.statements.load, values).await;
-        let found = Found::among(lease.settle(rows)?, values);
+        let found = Found::among(self.select(values).await?, values);
         if found.under_tombstone {
             // Written late by a program that knows nothing of tombstones. Should this fail, it stays missing
             // for as long as the tombstone stands.
@@ -120,18 +118,32 @@ impl<D: Dialect> Sessions<D> {
         values.value = &value;
         values.expiry = expiry::<D>(values.now, ttl);
         let created = async {
+            let Some(take_over) = &self.statements.take_over else {
+                return Ok(self.execute(&self.statements.create, &values).await?);
+            };
+            if self.taken(&values).await? {
+                return Ok(0);
+            }
             match self.execute(&self.statements.create, &values).await {
-                Ok(rows) => Ok(rows),
-                Err(Failure::Duplicate) => match &self.statements.take_over {
-                    Some(take_over) => Ok(self.execute(take_over, &values).await?),
-                    None => Ok(0),
-                },
-                Err(failure) => Err(StoreError::from(failure)),
+                Err(Failure::Duplicate) => Ok(self.execute(take_over, &values).await?),
+                result => Ok(result?),
             }
         };
         match self.within(created).await? {
             0 => Err(CreateError::Exists),
             _ => Ok(Record::new(value)),
+        }
+    }
+
+    /// Whether there is an entry or a tombstone.
+    async fn taken(&self, values: &Values<'_>) -> Result<bool, StoreError> {
+        let rows = self.select(values).await?;
+        let same = |row: &Row| row.key == values.key || row.key == values.gone;
+        match rows.iter().any(same) {
+            false if !rows.is_empty() => Err(StoreError::refused(
+                "the table's collation takes the key for another one that is there",
+            )),
+            taken => Ok(taken),
         }
     }
 
@@ -181,66 +193,54 @@ impl<D: Dialect> Sessions<D> {
         let mut values = self.values(key, &gone);
         values.value = TOMBSTONE;
         values.expiry = expiry::<D>(values.now, tombstone);
-        let delete = match expected {
-            Some(record) => {
-                values.base = &record.value;
-                &self.statements.delete_expected
-            }
-            None => &self.statements.delete,
-        };
-        let buried = (!tombstone.is_zero()).then_some(&self.statements.bury);
+        if let Some(record) = expected {
+            values.base = &record.value;
+        }
+        let bury = !tombstone.is_zero();
         let deleted = async {
             let mut tries = 1..TRIES;
             loop {
-                match self
-                    .delete_once(delete, expected.is_some(), buried, &values)
-                    .await
-                {
+                match self.delete_once(expected.is_some(), bury, &values).await {
                     Err(Failure::Undone) if tries.next().is_some() => {}
-                    result => return Ok(result?),
+                    Ok(0) if expected.is_some() => return Ok(Some(self.load_with(&values).await?)),
+                    result => return Ok(result.map(|_| None)?),
                 }
             }
         };
         match self.within(deleted).await? {
-            Some(there) => Err(DeleteError::Changed(there)),
             None => Ok(()),
+            Some(Some(there)) => Err(DeleteError::Changed(there)),
+            Some(None) => Err(DeleteError::NotFound),
         }
     }
 
-    /// In one transaction: the entry, then its tombstone; or, where the entry is not what was expected,
-    /// nothing but what is there.
+    /// Deletes the entry and writes its tombstone in one transaction, and says how many entries there were.
+    /// Where one was expected and is not there, nothing is written.
     async fn delete_once(
         &self,
-        delete: &Statement,
-        conditional: bool,
-        bury: Option<&Statement>,
+        expected: bool,
+        bury: bool,
         values: &Values<'_>,
-    ) -> Result<Option<Record>, Failure> {
+    ) -> Result<u64, Failure> {
+        let delete = match expected {
+            true => &self.statements.delete_expected,
+            false => &self.statements.delete,
+        };
         let mut lease = self.pool.lease(Access::Write).await?;
         let connection = lease.connection();
         let steps = async {
             D::transaction(connection, Step::Begin).await?;
-            if D::execute(connection, delete, values).await? == 0 && conditional {
-                let rows = D::rows(connection, &self.statements.load, values).await?;
-                if let Some(there) = Found::among(rows, values).record {
-                    D::transaction(connection, Step::Rollback).await?;
-                    return Ok(Some(there));
-                }
-            }
-            if let Some(bury) = bury {
-                D::execute(connection, bury, values).await?;
+            let deleted = D::execute(connection, delete, values).await?;
+            if bury && (deleted > 0 || !expected) {
+                D::execute(connection, &self.statements.bury, values).await?;
             }
             D::transaction(connection, Step::Commit).await?;
-            Ok(None)
+            Ok(deleted)
         };
-        match steps.await {
-            Ok(done) => {
-                lease.give_back();
-                Ok(done)
-            }
-            // The transaction may still be open: closing the connection ends it.
-            Err(error) => Err(Failure::of::<D>(error)),
-        }
+        // If it failed, the transaction may still be open: closing the connection ends it.
+        let deleted = steps.await.map_err(Failure::of::<D>)?;
+        lease.give_back();
+        Ok(deleted)
     }
 
     pub(super) async fn delete_expired(&self, limit: usize) -> Result<usize, StoreError> {
@@ -288,6 +288,13 @@ impl<D: Dialect> Sessions<D> {
             entries: entries.collect(),
             next,
         })
+    }
+
+    /// The rows of an entry and its tombstone.
+    async fn select(&self, values: &Values<'_>) -> Result<Vec<Row>, Failure> {
+        let mut lease = self.pool.lease(Access::Read).await?;
+        let rows = D::rows(lease.connection(), &self.statements.load, values).await;
+        lease.settle(rows)
     }
 
     /// One statement that writes, tried again where the server undid it as a whole.

@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 use super::{
-    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls},
+    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls, check_scheme},
     moment::Moment,
     sessions::{Sessions, TOMBSTONE_SUFFIX},
     statement::{Parameter, Statement, Statements, Values},
@@ -43,6 +43,7 @@ impl SqliteStore {
     ///
     /// `Refused` if the URL is not one of SQLite's, or the file cannot be opened.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        check_scheme::<Sqlite>(url, &["sqlite:"])?;
         let options = SqliteConnectOptions::from_str(url)
             .map_err(|error| StoreError::from(Failure::of::<Sqlite>(error)))?
             .disable_statement_logging();
@@ -115,7 +116,8 @@ impl Dialect for Sqlite {
             delete: statement("DELETE FROM {table} WHERE session_id = :key"),
             delete_expected: statement(
                 "DELETE FROM {table} WHERE session_id = :key
-                 AND (data = :base OR expiry IS NULL OR expiry <= :now)",
+                 AND data = :base AND expiry > :now
+                 AND NOT EXISTS (SELECT 1 FROM {table} WHERE session_id = :gone AND expiry > :now)",
             ),
             bury: statement(
                 "INSERT INTO {table} (session_id, data, expiry) VALUES (:gone, :value, :expiry)
@@ -163,7 +165,6 @@ impl Dialect for Sqlite {
             // A transaction that read first could not become a writer while another one writes.
             Step::Begin => "BEGIN IMMEDIATE",
             Step::Commit => "COMMIT",
-            Step::Rollback => "ROLLBACK",
         };
         connection.execute(sql).await?;
         Ok(())

@@ -115,14 +115,15 @@ impl Parameter {
 pub(super) struct Statements {
     /// The entry and its tombstone, those that live.
     pub(super) load: Statement,
-    /// An entry where no tombstone is; where an entry is, zero rows or a violation of uniqueness.
+    /// An entry where neither a live one nor a tombstone is.
     pub(super) create: Statement,
-    /// After such a violation: an entry in the place of an expired one.
+    /// Where one statement cannot do that: `create` only inserts, after a look, and this puts an entry in the
+    /// place of an expired one.
     pub(super) take_over: Option<Statement>,
     pub(super) replace: Statement,
     pub(super) touch: Statement,
     pub(super) delete: Statement,
-    /// Deletes the entry unless it lives and is not the base.
+    /// Deletes the entry if it lives and is the base.
     pub(super) delete_expected: Statement,
     /// Writes the tombstone, never with an earlier end than it has.
     pub(super) bury: Statement,
