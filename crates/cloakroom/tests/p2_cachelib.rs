@@ -7,6 +7,10 @@ mod support;
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -272,6 +276,33 @@ async fn p2_an_entry_of_an_older_release_moves_when_it_is_written() {
             fs::read(folder.path().join(text(&count, "file"))).unwrap(),
             unhex(text(&count, "file_hex"))
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_an_entry_that_moves_is_never_missing() {
+    let (folder, store, _) = store(NOW);
+    let (new, old) = names(folder.path(), KEY);
+    // More readers than processors, so that some are held up between one name and the other.
+    for _ in 0..300 {
+        fs::write(&old, file(0, PICKLE)).unwrap();
+        let moved = Arc::new(AtomicBool::new(false));
+        let readers = [(); 16].map(|()| {
+            let (store, moved) = (store.clone(), moved.clone());
+            tokio::spawn(async move {
+                while !moved.load(Ordering::Relaxed) {
+                    assert!(store.load(KEY).await.unwrap().is_some());
+                }
+            })
+        });
+        store.load(KEY).await.unwrap();
+        store.touch(KEY, MINUTE).await.unwrap();
+        assert!(new.exists() && !old.exists());
+        moved.store(true, Ordering::Relaxed);
+        for reader in readers {
+            reader.await.unwrap();
+        }
+        fs::remove_file(&new).unwrap();
     }
 }
 

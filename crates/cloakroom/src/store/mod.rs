@@ -41,6 +41,7 @@ use bytes::Bytes;
 pub use dynamodb::{DynamoDbStore, MAX_DYNAMODB_VALUE};
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
 #[cfg(feature = "file")]
+#[cfg_attr(docsrs, doc(cfg(feature = "file")))]
 pub use file::FileStore;
 pub use handle::Store;
 #[cfg(feature = "memcached")]

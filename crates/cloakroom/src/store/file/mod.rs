@@ -54,7 +54,8 @@ use layout::Layout;
 ///   place of files are not followed.
 /// - A file that is torn, misplaced or of somebody else is a missing session with a warning in the log. A
 ///   folder that has vanished, or whose disk is no longer mounted, is an error and logs nobody out.
-/// - A full disk refuses what is new and leaves what is there.
+/// - A full disk refuses what is new and leaves what is there. It refuses a deletion too, whose tombstone
+///   needs a little room.
 /// - Values have at most 16 MiB.
 ///
 /// Processes lock each other out by advisory locks on files (`flock`), which the system releases when a

@@ -336,7 +336,10 @@ impl FileStore {
     /// The live entry of a key. An old name counts only where there is nothing under the new one.
     fn find(&self, names: &Names, key: &str) -> Result<Option<Found>, StoreError> {
         let now = self.clock.unix_seconds();
-        for place in std::iter::once(&names.entry).chain(&names.old) {
+        // Once more under the new one: it may have moved there since it was looked for.
+        let again = names.old.as_ref().map(|_| &names.entry);
+        let places = std::iter::once(&names.entry).chain(&names.old);
+        for place in places.chain(again) {
             match self.look(place, key)? {
                 Slot::Empty => {}
                 slot => {
