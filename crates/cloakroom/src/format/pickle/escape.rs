@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(raw(br"\U00110000"), None);
         assert_eq!(raw(b"\\").unwrap(), "\\");
         let string = |line: &[u8]| quoted(line).map(|text| text.to_string());
-        assert_eq!(string(br#"'it\'s\x41\n'"#).unwrap(), "it'sA\n");
+        assert_eq!(string(br"'it\'s\x41\n'").unwrap(), "it'sA\n");
         assert_eq!(string(br#""a""#).unwrap(), "a");
         for bad in [&b"'a"[..], b"a'", b"'", b"'\xe9'", br"'\xff'", br"'\'"] {
             assert_eq!(string(bad), None);
