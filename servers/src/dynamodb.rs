@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use crate::{
     Server, place,
     server::{Probe, Recipe},
-    shared::Shared,
+    shared::{Kind, Shared},
 };
 
 /// Starts an emulator of one's own, for any region and credentials. It keeps everything in memory: killed
@@ -45,8 +45,14 @@ pub fn start() -> io::Result<Server> {
 /// If it can't be started.
 pub fn shared() -> &'static str {
     static SHARED: Shared = Shared::new();
-    SHARED.url("CLOAKROOM_TEST_DYNAMODB_URL", start)
+    SHARED.url(&KIND)
 }
+
+pub(crate) const KIND: Kind = Kind {
+    name: "dynamodb",
+    variable: "CLOAKROOM_TEST_DYNAMODB_URL",
+    start,
+};
 
 /// The Python environment that the interop test makes: moto is one of its pinned packages.
 fn python() -> io::Result<PathBuf> {

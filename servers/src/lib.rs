@@ -30,4 +30,4 @@ mod template;
 mod watchdog;
 
 pub use server::Server;
-pub use shared::unique;
+pub use shared::{KINDS, Kind, unique};

@@ -5,7 +5,7 @@ use std::{fs, io, path::Path, process::Command};
 use crate::{
     Server, place,
     server::{Probe, Recipe},
-    shared::Shared,
+    shared::{Kind, Shared},
     template,
 };
 
@@ -72,8 +72,14 @@ pub fn start() -> io::Result<Server> {
 /// If it can't be started.
 pub fn shared() -> &'static str {
     static SHARED: Shared = Shared::new();
-    SHARED.url("CLOAKROOM_TEST_MARIADB_URL", start)
+    SHARED.url(&KIND)
 }
+
+pub(crate) const KIND: Kind = Kind {
+    name: "mariadb",
+    variable: "CLOAKROOM_TEST_MARIADB_URL",
+    start,
+};
 
 /// The server speaks first: length, number 0, protocol 10.
 const GREETING: Probe = Probe {

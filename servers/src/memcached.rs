@@ -5,7 +5,7 @@ use std::io;
 use crate::{
     Server, place,
     server::{Probe, Recipe},
-    shared::Shared,
+    shared::{Kind, Shared},
 };
 
 /// Starts a server of one's own. It keeps everything in memory: killed or stopped, it forgets everything.
@@ -54,5 +54,11 @@ pub fn start() -> io::Result<Server> {
 /// If it can't be started.
 pub fn shared() -> &'static str {
     static SHARED: Shared = Shared::new();
-    SHARED.url("CLOAKROOM_TEST_MEMCACHED_URL", start)
+    SHARED.url(&KIND)
 }
+
+pub(crate) const KIND: Kind = Kind {
+    name: "memcached",
+    variable: "CLOAKROOM_TEST_MEMCACHED_URL",
+    start,
+};

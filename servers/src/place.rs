@@ -67,12 +67,17 @@ pub(crate) fn free_port() -> io::Result<u16> {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
         let port = FIRST + start.wrapping_add(step) % PORTS;
         if let Ok(port) = u16::try_from(port)
-            && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+            && is_free(port)
         {
             return Ok(port);
         }
     }
     Err(io::Error::other("no port of 127.0.0.1 is free"))
+}
+
+/// Whether nobody listens on a port of 127.0.0.1.
+pub(crate) fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 /// Where a program is, on the `PATH` or where Debian keeps those that only a service needs.

@@ -8,7 +8,7 @@ use crate::{
     Server,
     place::{self, User},
     server::{Probe, Recipe},
-    shared::Shared,
+    shared::{Kind, Shared},
     template,
 };
 
@@ -68,8 +68,14 @@ pub fn start() -> io::Result<Server> {
 /// If it can't be started.
 pub fn shared() -> &'static str {
     static SHARED: Shared = Shared::new();
-    SHARED.url("CLOAKROOM_TEST_POSTGRES_URL", start)
+    SHARED.url(&KIND)
 }
+
+pub(crate) const KIND: Kind = Kind {
+    name: "postgres",
+    variable: "CLOAKROOM_TEST_POSTGRES_URL",
+    start,
+};
 
 /// The first message of a client. While it is starting, the server answers with an error; then it asks for
 /// the password.

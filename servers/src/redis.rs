@@ -12,7 +12,7 @@ use std::{
 use crate::{
     Server, place,
     server::{Probe, Recipe},
-    shared::Shared,
+    shared::{Kind, Shared},
     template,
 };
 
@@ -41,8 +41,14 @@ pub fn start_with_password(password: &str) -> io::Result<Server> {
 /// If it can't be started.
 pub fn shared() -> &'static str {
     static SHARED: Shared = Shared::new();
-    SHARED.url("CLOAKROOM_TEST_REDIS_URL", start)
+    SHARED.url(&KIND)
 }
+
+pub(crate) const KIND: Kind = Kind {
+    name: "redis",
+    variable: "CLOAKROOM_TEST_REDIS_URL",
+    start,
+};
 
 /// Three masters that share all slots.
 #[derive(Debug)]

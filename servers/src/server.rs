@@ -81,8 +81,8 @@ impl Server {
             };
             match server.start_again() {
                 Ok(()) => return Ok(server),
-                // Another process may have been quicker to take the port.
-                Err(_) if tries > 0 => {}
+                // Another process was quicker to take the port.
+                Err(_) if tries > 0 && !place::is_free(port) => {}
                 Err(error) => return Err(error),
             }
         }

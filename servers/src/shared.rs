@@ -9,7 +9,28 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::Server;
+use crate::{Server, dynamodb, mariadb, memcached, postgres, redis};
+
+/// A kind of server that tests can share.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Kind {
+    /// What it is called, such as `redis`.
+    pub name: &'static str,
+    /// The environment variable with the URL of one that runs already.
+    pub variable: &'static str,
+    /// Starts a new one.
+    pub start: fn() -> io::Result<Server>,
+}
+
+/// All kinds.
+pub const KINDS: [&Kind; 5] = [
+    &redis::KIND,
+    &memcached::KIND,
+    &postgres::KIND,
+    &mariadb::KIND,
+    &dynamodb::KIND,
+];
 
 /// The server that all tests of this process share.
 ///
@@ -26,18 +47,18 @@ impl Shared {
         Self(OnceLock::new())
     }
 
-    /// The URL that `variable` holds, else that of a server started on first use.
+    /// The URL that the kind's variable holds, else that of a server started on first use.
     ///
     /// # Panics
     ///
     /// If it can't be started: every test of the process needs it.
-    pub(crate) fn url(&self, variable: &str, start: fn() -> io::Result<Server>) -> &str {
-        let source = self.0.get_or_init(|| match env::var(variable) {
+    pub(crate) fn url(&self, kind: &Kind) -> &str {
+        let source = self.0.get_or_init(|| match env::var(kind.variable) {
             Ok(url) if !url.is_empty() => Source {
                 url,
                 _started: None,
             },
-            _ => match start() {
+            _ => match (kind.start)() {
                 Ok(server) => Source {
                     url: server.url().to_owned(),
                     _started: Some(server),
