@@ -28,7 +28,7 @@ use super::{
 ///
 /// Memcached keeps everything in memory and drops what was not used for long when that is full: give it
 /// enough, or people are logged out. Its keys have no spaces and nothing outside ASCII, at most 245 bytes here,
-/// and its values are smaller than its `-I` (a megabyte unless set); what does not fit is refused before it is
+/// and its values are 512 bytes smaller than its `-I` (a megabyte unless set); what does not fit is refused before it is
 /// sent.
 ///
 /// ```no_run

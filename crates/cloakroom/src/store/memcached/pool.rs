@@ -16,8 +16,8 @@ use crate::store::StoreError;
 
 /// The most connections at a time; more callers wait for one.
 const CONNECTIONS: usize = 32;
-/// What memcached adds to key and value of an item, generously: its header, the lengths, the version.
-const OVERHEAD: usize = 128;
+/// What memcached adds to the value of an item, generously: the key, a header, the version.
+const OVERHEAD: usize = 512;
 /// Memcached's `-I` where it does not tell.
 const LARGEST_ITEM: usize = 1024 * 1024;
 

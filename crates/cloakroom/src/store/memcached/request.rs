@@ -81,7 +81,7 @@ impl Request {
             condition,
         } = write;
         let size = value.len();
-        self.largest = self.largest.max(size + key.len());
+        self.largest = self.largest.max(size);
         self.bytes.reserve(size + key.len() + 64);
         self = match condition {
             Condition::None => self.line(format_args!("ms {key} {size} c T{expiry}\r\n")),
@@ -119,7 +119,7 @@ impl Request {
         self.commands
     }
 
-    /// Bytes of the largest item's key and value.
+    /// Bytes of the largest value.
     pub(super) fn largest(&self) -> usize {
         self.largest
     }
