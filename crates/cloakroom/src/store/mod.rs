@@ -25,6 +25,7 @@ mod handle;
 mod memory;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod sql;
+mod sweep;
 
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ pub use sql::MySqlStore;
 pub use sql::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sql::SqliteStore;
+pub use sweep::Sweeper;
 
 /// How one kind of store does what a [`Store`] can.
 ///
