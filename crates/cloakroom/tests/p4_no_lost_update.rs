@@ -14,7 +14,6 @@ use std::time::Duration;
 use cloakroom::{SessionConfig, store::Store};
 use site::Site;
 use stores::each_store;
-use support::{site::Site, stores::each_store};
 use tokio::task::JoinSet;
 
 #[path = "support/site.rs"]

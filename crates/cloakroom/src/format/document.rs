@@ -1,15 +1,9 @@
 use std::{collections::HashSet, ops::Range};
 
-use super::{FormatError, Serialization};
+use super::FormatError;
 use crate::value::{Dict, Text, Value};
 
 /// A session's document, opened at the top level.
-pub(crate) struct Indexed {
-    /// The format that the bytes are in, which need not be the configured one.
-    pub(crate) format: Serialization,
-    pub(crate) content: IndexedContent,
-}
-
 pub(crate) enum IndexedContent {
     /// None: Flask-Session takes it for no session.
     Null,

@@ -1,8 +1,6 @@
 use std::{fmt, str::FromStr};
 
-use super::{
-    FormatError, Indexed, IndexedContent, document::content_of, message_pack, pickle, plain_json,
-};
+use super::{FormatError, IndexedContent, document::content_of, message_pack, pickle, plain_json};
 use crate::value::{Text, Value};
 
 /// How sessions stand in a store: Flask-Session's `SESSION_SERIALIZATION_FORMAT`, and the pickles of
@@ -88,7 +86,7 @@ impl Serialization {
     /// # Errors
     ///
     /// [`FormatError::NotADictionary`], or [`FormatError::Unreadable`].
-    pub(crate) fn index(self, document: &[u8]) -> Result<Indexed, FormatError> {
+    pub(crate) fn index(self, document: &[u8]) -> Result<IndexedContent, FormatError> {
         let opened = |format: Self| {
             let content = match format {
                 Self::MessagePack if format == self => message_pack::index(document),
@@ -103,9 +101,8 @@ impl Serialization {
                 content => content.map(Ok),
             }
         };
-        let (format, content) = self.first_that(opened)?;
-        let content: IndexedContent = content?;
-        Ok(Indexed { format, content })
+        let (_, content) = self.first_that(opened)?;
+        content
     }
 
     /// The value of one entry, from its bytes in an indexed document or what [`write`](Self::write) gave.
@@ -276,12 +273,14 @@ mod tests {
                 continue;
             }
             let opened = opened.unwrap();
-            assert_eq!(opened.format.as_str(), expected, "{row}");
             assert_eq!(
-                matches!(opened.content, IndexedContent::Null),
+                matches!(opened, IndexedContent::Null),
                 row["value"].is_null(),
                 "{row}"
             );
+            // Only what is in the configured format can be left as it stands.
+            let as_it_stands = matches!(opened, IndexedContent::Entries(_));
+            assert!(expected == name || !as_it_stands, "{row}");
         }
     }
 
@@ -289,7 +288,7 @@ mod tests {
     fn an_entry_is_where_it_is_said_to_be() {
         let document = b"{ \"a\\u0062\" : [1, {\"x\":null}] ,\"c\":2}";
         let opened = Serialization::Json.index(document).unwrap();
-        let IndexedContent::Entries(entries) = opened.content else {
+        let IndexedContent::Entries(entries) = opened else {
             panic!("a plain object is indexed");
         };
         assert_eq!(entries[0].key, Some(Text::from("ab")));
@@ -300,7 +299,7 @@ mod tests {
         );
         let document = b"\x82\x01\x91\xc0\xa1c\xd9\x01x";
         let opened = Serialization::MessagePack.index(document).unwrap();
-        let IndexedContent::Entries(entries) = opened.content else {
+        let IndexedContent::Entries(entries) = opened else {
             panic!("a map is indexed");
         };
         assert_eq!(entries[0].key, None);
@@ -317,7 +316,7 @@ mod tests {
             (Serialization::MessagePack, b"\x82\xa1a\x01\xd9\x01a\x02"),
         ];
         for (format, document) in documents {
-            let IndexedContent::Dict(dict) = format.index(document).unwrap().content else {
+            let IndexedContent::Dict(dict) = format.index(document).unwrap() else {
                 panic!("it is read as a whole");
             };
             assert_eq!(dict, Dict::from_iter([("a", 2)]));
@@ -369,8 +368,7 @@ mod tests {
             for format in [Serialization::MessagePack, Serialization::Json] {
                 let document = format.to_bytes(&Value::Dict(session.clone())).unwrap();
                 let opened = format.index(&document).unwrap();
-                prop_assert_eq!(opened.format, format);
-                let IndexedContent::Entries(entries) = opened.content else {
+                let IndexedContent::Entries(entries) = opened else {
                     panic!("the keys are distinct");
                 };
                 let mut again = Vec::new();

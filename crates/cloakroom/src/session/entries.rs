@@ -120,7 +120,7 @@ impl Entries {
         document: Bytes,
     ) -> Result<Option<Self>, FormatError> {
         let mut entries = Self::empty();
-        match format.index(&document)?.content {
+        match format.index(&document)? {
             IndexedContent::Null => return Ok(None),
             IndexedContent::Entries(list) => {
                 let bytes = |range: &Range<u32>| {

@@ -7,19 +7,6 @@ pub(crate) mod differences;
 pub(crate) mod now;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 pub(crate) mod sql;
-pub(crate) mod site;
-#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
-pub(crate) mod sql;
-#[cfg(all(
-    feature = "dynamodb",
-    feature = "file",
-    feature = "memcached",
-    feature = "mysql",
-    feature = "postgres",
-    feature = "redis",
-    feature = "sqlite"
-))]
-pub(crate) mod stores;
 
 use cloakroom::{
     token::{Leniency, base64},

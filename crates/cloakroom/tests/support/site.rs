@@ -1,6 +1,8 @@
 //! An axum application behind HTTP/1.1, over pipes in memory: real requests, and no limit on how many at
 //! once.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::{collections::HashMap, io, sync::Arc};
 
 use axum::{

@@ -1,5 +1,7 @@
 //! Every kind of store there is, each with the real server behind it.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use cloakroom::store::*;
 
 /// A store of its own for one test, empty.

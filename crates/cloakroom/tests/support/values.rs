@@ -1,5 +1,7 @@
 //! Any value that Python can hold.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use cloakroom::value::{Date, DateTime, Decimal, Int, Markup, Text, Time, TimeDelta, Uuid, Value};
 use proptest::{collection::vec, prelude::*};
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::trial::{BRIEF, LONG, Trial, Verdict};
 use super::{answers, checks};
-use crate::store::{CreateError, DeleteError, Record, ReplaceError, TouchError};
+use crate::store::{DeleteError, Record, ReplaceError, TouchError};
 
 checks!(checks "expiry":
     an_expired_entry_is_missing_for_load,
@@ -68,16 +68,16 @@ async fn an_expired_entry_is_missing_for_delete(trial: &Trial) -> Verdict {
     let other = Record::new("something else");
     answers!(
         trial.store.delete(&key, Some(&other), LONG).await,
-        Ok(()),
-        "An expired entry is missing, and a missing one has not changed: delete leaves its tombstone."
+        Err(DeleteError::NotFound),
+        "An expired entry is missing: a deletion that expects one says so and writes nothing."
     );
     answers!(
         trial
             .store
             .create(&key, Bytes::from_static(b"two"), LONG)
             .await,
-        Err(CreateError::Exists),
-        "A missing entry gets its tombstone all the same."
+        Ok(_),
+        "A deletion that found nothing leaves no tombstone."
     );
     Ok(())
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::deletion::{deleted, stays_out};
 use super::trial::{LONG, Trial, Verdict, require};
 use super::{answers, checks};
+use crate::store::DeleteError;
 use crate::store::{CreateError, Record, ReplaceError, TouchError};
 
 checks!(checks "neighbours":
@@ -221,7 +222,7 @@ async fn a_foreign_write_under_a_tombstone_can_be_deleted(trial: &Trial) -> Verd
     let (key, base) = foreign_under_a_tombstone(trial).await?;
     answers!(
         trial.store.delete(&key, Some(&base), LONG).await,
-        Ok(()),
+        Err(DeleteError::NotFound),
         "What lies under a tombstone is missing, so there is nothing to compare with."
     );
     stays_out(trial, &key, &base, FOREIGN_STAYS_OUT).await
