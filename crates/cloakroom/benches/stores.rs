@@ -2,7 +2,11 @@
 //!
 //! `cargo bench -p cloakroom --no-default-features --features redis,memcached --bench stores`
 
-#![allow(clippy::unwrap_used, reason = "a bench that cannot run should stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "a bench that cannot run should stop"
+)]
 
 use std::{
     future::Future,
@@ -37,13 +41,13 @@ fn main() {
 
 /// Calls per second of both, in turns so that the machine's moods meet both, and how much of the bare client's
 /// is left.
-async fn compare<A: Future<Output = ()> + Send, B: Future<Output = ()> + Send>(
+async fn compare<A, B>(
     what: &str,
     bare: impl Fn(usize) -> A + Copy + Send + 'static,
     store: impl Fn(usize) -> B + Copy + Send + 'static,
 ) where
-    A: 'static,
-    B: 'static,
+    A: Future<Output = ()> + Send + 'static,
+    B: Future<Output = ()> + Send + 'static,
 {
     let (mut bares, mut stores) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {

@@ -20,6 +20,7 @@ pub(super) struct Target {
     command_timeout: Duration,
 }
 
+#[allow(clippy::large_enum_variant, reason = "a store has one")]
 pub(super) enum Topology {
     One(Client),
     Sentinel {
