@@ -137,6 +137,6 @@ fn jittered(wait: Duration) -> Duration {
     let mut byte = [128];
     // Without randomness all wait the same, which is no harm but company.
     let _ = getrandom::fill(&mut byte);
-    let quarter = wait / 4;
-    (wait - quarter).saturating_add(quarter.saturating_mul(2) / 255 * u32::from(byte[0]))
+    let step = wait / 2 / 255;
+    wait / 4 * 3 + step * u32::from(byte[0])
 }

@@ -6,15 +6,13 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! // In a `#[tokio::test(flavor = "multi_thread")]`, so that the races are on several threads:
-//! let clock = cloakroom::Clock::manual(1_700_000_000);
-//! let store = { let clock = clock.clone(); move || MemoryStore::new().clock(clock.clone()) };
-//! assert_conforms(Harness::new(async move || store()).clock(clock)).await;
+//! assert_conforms(Harness::new(async || MemoryStore::new())).await;
 //! # }
 //! ```
 //!
 //! The [`Harness`] says how to get your store, whose time it goes by, and what it declares it cannot do
-//! ([`Limits`]). Every check has a name and keeps to keys of its own, so a store that holds other things
-//! will do. [`assert_conforms`] panics with the whole list of what failed: which promise is broken, what
+//! ([`Limits`]); a [`Subject`] adds other ways to get at its entries. Every check has a name and keeps to
+//! keys of its own, or asks for an empty store. [`assert_conforms`] panics with the whole list of what failed: which promise is broken, what
 //! happened instead and what usually helps. [`run`] hands out the [`Report`] itself, in which nothing is
 //! skipped silently: what your store cannot do is listed with the reason.
 //!
@@ -125,7 +123,7 @@ pub struct Harness {
 impl Harness {
     /// How to get the store: a driver, a [`Store`], or a [`Subject`] if there is more to say.
     ///
-    /// It is called about ten times. Each call opens the store with a namespace of its own (another key
+    /// It is called about fifteen times. Each call opens the store with a namespace of its own (another key
     /// prefix, table, folder), because some checks look at everything that is there.
     pub fn new<O, F, S>(open: O) -> Self
     where
