@@ -20,9 +20,9 @@ checks!(checks "deletion":
     a_late_create_stays_out,
     a_refused_write_leaves_the_tombstone,
     a_missing_key_gets_a_tombstone,
-    a_missing_key_with_an_expectation_gets_a_tombstone,
+    a_missing_key_with_an_expectation_is_not_found,
     deleting_twice_succeeds,
-    deleting_twice_with_an_expectation_succeeds,
+    deleting_twice_with_an_expectation_is_not_found,
     what_was_expected_is_deleted,
     what_was_touched_is_still_what_was_expected,
     what_has_changed_is_left_alone,
@@ -217,17 +217,24 @@ async fn a_missing_key_gets_a_tombstone(trial: &Trial) -> Verdict {
     .await
 }
 
-async fn a_missing_key_with_an_expectation_gets_a_tombstone(trial: &Trial) -> Verdict {
-    const PROMISE: &str =
-        "A missing entry has not changed: it gets its tombstone, whatever was expected.";
+async fn a_missing_key_with_an_expectation_is_not_found(trial: &Trial) -> Verdict {
+    const PROMISE: &str = "A deletion that misses the entry it expects says so and writes nothing.";
     let key = trial.key();
     let expected = Record::new("one");
     answers!(
         trial.store.delete(&key, Some(&expected), LONG).await,
-        Ok(()),
+        Err(DeleteError::NotFound),
         PROMISE
     );
-    stays_out(trial, &key, &expected, PROMISE).await
+    answers!(
+        trial
+            .store
+            .create(&key, Bytes::from_static(b"two"), LONG)
+            .await,
+        Ok(_),
+        PROMISE
+    );
+    Ok(())
 }
 
 async fn deleting_twice_succeeds(trial: &Trial) -> Verdict {
@@ -236,13 +243,15 @@ async fn deleting_twice_succeeds(trial: &Trial) -> Verdict {
     stays_out(trial, &key, &base, DELETION_LASTS).await
 }
 
-async fn deleting_twice_with_an_expectation_succeeds(trial: &Trial) -> Verdict {
+async fn deleting_twice_with_an_expectation_is_not_found(trial: &Trial) -> Verdict {
     let (key, base) = deleted(trial).await?;
-    answers!(
-        trial.store.delete(&key, Some(&base), LONG).await,
-        Ok(()),
-        "What is under a tombstone is missing, and deleting a missing entry succeeds."
-    );
+    for tombstone in [LONG, Duration::ZERO] {
+        answers!(
+            trial.store.delete(&key, Some(&base), tombstone).await,
+            Err(DeleteError::NotFound),
+            "What is under a tombstone is missing, and a deletion that expects an entry says so."
+        );
+    }
     stays_out(trial, &key, &base, DELETION_LASTS).await
 }
 

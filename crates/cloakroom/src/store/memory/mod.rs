@@ -175,11 +175,12 @@ impl Driver for MemoryStore {
     ) -> Result<(), DeleteError> {
         check(key)?;
         let (mut shard, hash, now) = self.find_for_writing(key);
-        let found = shard.find(hash, key, now);
-        if let (&Found::Entry(id), Some(expected)) = (&found, expected)
-            && !shard.is(id, expected)
-        {
-            return Err(DeleteError::Changed(shard.record(id, now)));
+        match (shard.find(hash, key, now), expected) {
+            (Found::Entry(id), Some(expected)) if !shard.is(id, expected) => {
+                return Err(DeleteError::Changed(shard.record(id, now)));
+            }
+            (Found::Tombstone | Found::Nothing, Some(_)) => return Err(DeleteError::NotFound),
+            (Found::Entry(_), _) | (_, None) => {}
         }
         if !tombstone.is_zero() {
             shard.put(hash, key, None, expiry(now, tombstone), &self.hasher)?;
