@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use cloakroom::format::TaggedJson;
 use cloakroom::{
     Clock, Cookie, CookieLimit, Cookies, KeyRing, Refresh, SameSite, SecretKey, Session,
-    SessionConfig, SessionManager, Status, Value,
+    SessionConfig, SessionManager, Status, Value, testing,
 };
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
@@ -90,7 +90,7 @@ fn answer(question: Question) -> Result<Answer, Box<dyn Error>> {
         Question::Dumps { key, now, session } => {
             let manager = manager(KeyRing::new(SecretKey::new(key)?), now, THIRTY_ONE_DAYS)?;
             let content = TaggedJson::new().from_slice(session.as_bytes())?;
-            let session = manager.open(&HeaderMap::new());
+            let session = at_once(manager.open(&HeaderMap::new()))?;
             insert_all(&session, &content)?;
             cookie(&manager, &session)
         }
@@ -99,9 +99,12 @@ fn answer(question: Question) -> Result<Answer, Box<dyn Error>> {
             let text = TaggedJson::new().to_bytes(&decoded)?;
             Ok(Answer::Session(String::from_utf8(text)?))
         }),
-        Question::Touch(opening) => {
-            opening.with(|manager, session| Ok(Answer::Cookie(manager.cookie_value(session))))
-        }
+        Question::Touch(opening) => opening.with(|manager, session| {
+            let value = manager
+                .cookie_value(session)
+                .ok_or("no cookie can hold it")?;
+            Ok(Answer::Cookie(value))
+        }),
         Question::Rebuild(opening) => opening.with(|manager, session| {
             insert_all(session, &Value::Dict(session.snapshot()))?;
             cookie(manager, session)
@@ -131,7 +134,7 @@ impl Opening {
         let mut headers = HeaderMap::new();
         let header = format!("{}={}", manager.cookie_name(), self.cookie);
         headers.insert(COOKIE, HeaderValue::from_bytes(header.as_bytes())?);
-        let session = manager.open(&headers);
+        let session = at_once(manager.open(&headers))?;
         match session.status() {
             Status::Loaded { .. } => then(&manager, &session),
             Status::Refused(refusal) => Ok(Answer::Refused(refusal.code())),
@@ -161,7 +164,7 @@ fn insert_all(session: &Session, content: &Value) -> Result<(), Box<dyn Error>> 
 /// The value that the response sets for the session.
 fn cookie(manager: &SessionManager, session: &Session) -> Result<Answer, Box<dyn Error>> {
     let mut headers = HeaderMap::new();
-    manager.close(session, &mut headers)?;
+    at_once(manager.close(session, &mut headers))?;
     let header = headers
         .get(SET_COOKIE)
         .ok_or("the response sets no cookie")?;
@@ -222,4 +225,11 @@ impl Attributes {
             .map(char::from)
             .collect())
     }
+}
+
+/// What a session in the cookie gives, for which nothing waits.
+fn at_once<T>(
+    future: impl Future<Output = Result<T, cloakroom::Error>>,
+) -> Result<T, Box<dyn Error>> {
+    Ok(testing::now(future).ok_or("a cookie never waits")??)
 }

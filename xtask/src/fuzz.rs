@@ -8,23 +8,39 @@ use serde_json::Value;
 use crate::repository;
 use crate::shell::{self, Failure, cargo};
 
-/// A target and where its seeds are: the vector files, and the fields whose text is such input.
+/// A target and where its seeds are: the vector files, and the fields whose text is such input, or whose
+/// hexadecimal digits are.
 struct Target {
     name: &'static str,
     files: &'static [&'static str],
     fields: &'static [&'static str],
+    hexadecimal: bool,
 }
 
-const TARGETS: [Target; 3] = [
+const TARGETS: [Target; 5] = [
     Target {
         name: "cookie_header",
         files: &["werkzeug_cookie.json", "flask_flows.json"],
         fields: &["header", "joined", "cookie_header"],
+        hexadecimal: false,
+    },
+    Target {
+        name: "message_pack",
+        files: &["flask_session_serialization.json"],
+        fields: &["hex"],
+        hexadecimal: true,
+    },
+    Target {
+        name: "pickle",
+        files: &["pickle.json", "flask_session_serialization.json"],
+        fields: &["hex"],
+        hexadecimal: true,
     },
     Target {
         name: "tagged_json",
         files: &["tagged_json.json"],
         fields: &["json", "text"],
+        hexadecimal: false,
     },
     Target {
         name: "token",
@@ -35,6 +51,7 @@ const TARGETS: [Target; 3] = [
             "itsdangerous_timestamp.json",
         ],
         fields: &["cookie", "token"],
+        hexadecimal: false,
     },
 ];
 
@@ -103,11 +120,23 @@ fn write_seeds(target: &Target, folder: &Path) -> Result<(), Failure> {
     }
     for (number, seed) in seeds.iter().enumerate() {
         let file = folder.join(format!("{number:04}"));
+        let seed = match target.hexadecimal {
+            true => unhex(seed),
+            false => seed.clone().into_bytes(),
+        };
         fs::write(&file, seed).map_err(|error| {
             Failure::new(format!("{} can't be written: {error}", file.display()))
         })?;
     }
     Ok(())
+}
+
+/// The bytes that pairs of hexadecimal digits stand for.
+fn unhex(digits: &str) -> Vec<u8> {
+    let pairs = digits.as_bytes().chunks_exact(2);
+    pairs
+        .filter_map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
 }
 
 /// The texts in these fields, however deep.

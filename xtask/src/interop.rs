@@ -1,14 +1,17 @@
 //! The tests beside a real Flask app.
 
 use std::fs;
+use std::process::Command;
 
+use crate::databases::Databases;
 use crate::repository;
 use crate::shell::{self, Failure, cargo, program};
 use crate::{browser, python};
 
 /// Runs all of `interop/tests` with the binaries of the `build` step.
 pub(crate) fn test() -> Result<(), Failure> {
-    pytest(&["interop/tests"])
+    let databases = Databases::start()?;
+    shell::run(databases.export(&mut pytest(&["interop/tests"])))
 }
 
 /// Photographs each page of the tour, desktop and phone, light and dark.
@@ -24,23 +27,24 @@ pub(crate) fn screenshots() -> Result<(), Failure> {
     let folder = repository::target().join("screenshots");
     fs::create_dir_all(&folder)
         .map_err(|error| Failure::new(format!("{} can't be made: {error}", folder.display())))?;
-    pytest(&[
+    shell::run(&mut pytest(&[
         "interop/tests/test_browser.py",
         "-k",
         "each_page_fits",
         &format!("--screenshots={}", folder.display()),
-    ])?;
+    ]))?;
     println!("   the pictures are in {}", folder.display());
     Ok(())
 }
 
 /// Every program is named, so that none left over from another build is taken.
-fn pytest(arguments: &[&str]) -> Result<(), Failure> {
+fn pytest(arguments: &[&str]) -> Command {
     let mut command = program(python::interpreter(), ["-m", "pytest"]);
     for name in ["tour", "peer"] {
         command
             .arg(format!("--{name}"))
             .arg(repository::binary(name));
     }
-    shell::run(command.args(arguments))
+    command.args(arguments);
+    command
 }

@@ -3,13 +3,13 @@
 
 mod bench;
 mod browser;
+mod databases;
 mod documents;
 mod fuzz;
 mod interop;
 mod python;
 mod repository;
 mod shell;
-
 mod test;
 
 use std::process::ExitCode;

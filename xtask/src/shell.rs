@@ -1,9 +1,10 @@
 //! Running programs, and saying in one line what went wrong.
 
 use std::ffi::OsStr;
-use std::fmt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::{fmt, fs, io};
 
 use crate::repository;
 
@@ -115,15 +116,55 @@ pub(crate) fn install_debian_packages(packages: &[&str], wanted_for: &str) -> Re
         return Err(missing("only root can install packages"));
     }
     println!("   installing {names} with apt-get");
+    let _services_stay_off = NoServices::begin(Path::new("/usr/sbin/policy-rc.d"))
+        .map_err(|error| missing(&format!("/usr/sbin/policy-rc.d can't be written: {error}")))?;
     let apt = |arguments: &[&str]| {
         let mut command = program(&apt_get, arguments.iter().copied());
         command.env("DEBIAN_FRONTEND", "noninteractive");
         run(&mut command)
     };
     apt(&["-qq", "update"]).map_err(|failure| missing(&format!("{failure}")))?;
-    let mut install = vec!["-qq", "install", "--yes", "--no-install-recommends"];
+    let mut install = vec![
+        "-qq",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+        "install",
+        "--yes",
+        "--no-install-recommends",
+    ];
     install.extend(packages);
     apt(&install).map_err(|failure| missing(&format!("{failure}")))
+}
+
+/// While this lives, Debian does not start the services that it installs: nothing here uses them.
+struct NoServices<'a> {
+    /// None where the machine has a policy of its own, which stays.
+    policy: Option<&'a Path>,
+}
+
+impl<'a> NoServices<'a> {
+    fn begin(policy: &'a Path) -> io::Result<Self> {
+        if policy.exists() {
+            return Ok(Self { policy: None });
+        }
+        fs::write(
+            policy,
+            "#!/bin/sh\n# Left by an interrupted installation of test tools: remove it.\nexit 101\n",
+        )?;
+        fs::set_permissions(policy, fs::Permissions::from_mode(0o755))?;
+        Ok(Self {
+            policy: Some(policy),
+        })
+    }
+}
+
+impl Drop for NoServices<'_> {
+    fn drop(&mut self) {
+        if let Some(policy) = self.policy {
+            // The file says what to do if this fails.
+            let _ = fs::remove_file(policy);
+        }
+    }
 }
 
 /// The command as one would type it in the repository.
@@ -157,6 +198,21 @@ mod tests {
     #[test]
     fn output_is_what_the_program_printed() {
         assert_eq!(output(&mut program("echo", ["hi"])).unwrap(), "hi\n");
+    }
+
+    #[test]
+    fn services_stay_off_while_packages_are_installed_and_no_longer() {
+        let name = format!("policy-rc.d-{}", std::process::id());
+        let policy = std::env::temp_dir().join(name);
+        let answer = |path: &Path| Command::new(path).status().unwrap().code();
+        {
+            let _off = NoServices::begin(&policy).unwrap();
+            assert_eq!(answer(&policy), Some(101));
+            // The machine's own policy is kept.
+            drop(NoServices::begin(&policy).unwrap());
+            assert!(policy.exists());
+        }
+        assert!(!policy.exists());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::databases::{self, Databases};
 use crate::shell::{self, Failure, cargo};
 use crate::{browser, documents, interop, python};
 
@@ -52,9 +53,21 @@ const STEPS: &[Step] = &[
         check: build,
     },
     Step {
+        name: "python",
+        about: "a Python environment with the pinned Flask, Flask-Session and DynamoDB emulator",
+        needs: &[],
+        check: python::prepare,
+    },
+    Step {
+        name: "servers",
+        about: "private Redis, memcached, PostgreSQL, MariaDB and DynamoDB start",
+        needs: &["python"],
+        check: databases::prepare,
+    },
+    Step {
         name: "test",
-        about: "unit, vector, property and integration tests",
-        needs: &["build"],
+        about: "unit, vector, property and integration tests, with private database servers",
+        needs: &["build", "python", "servers"],
         check: test,
     },
     Step {
@@ -62,12 +75,6 @@ const STEPS: &[Step] = &[
         about: "the examples in the documentation run",
         needs: &["build"],
         check: doctest,
-    },
-    Step {
-        name: "python",
-        about: "a Python environment with the pinned Flask",
-        needs: &[],
-        check: python::prepare,
     },
     Step {
         name: "browser",
@@ -78,7 +85,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "interop",
         about: "beside a real Flask app: shared cookies, random sessions both ways, a browser clicking through the tour",
-        needs: &["build", "python", "browser"],
+        needs: &["build", "python", "servers", "browser"],
         check: interop::test,
     },
 ];
@@ -192,12 +199,14 @@ fn build() -> Result<(), Failure> {
 
 fn test() -> Result<(), Failure> {
     let targets = ["--lib", "--bins", "--examples", "--tests"];
-    shell::run(&mut cargo(
+    let mut command = cargo(
         ["test", "--no-fail-fast"]
             .into_iter()
             .chain(EVERYTHING)
             .chain(targets),
-    ))
+    );
+    let databases = Databases::start()?;
+    shell::run(databases.export(&mut command))
 }
 
 fn doctest() -> Result<(), Failure> {
@@ -230,7 +239,7 @@ mod tests {
         assert_eq!(names(&["format"]), ["format"]);
         assert_eq!(
             names(&["interop"]),
-            ["build", "python", "browser", "interop"]
+            ["build", "python", "servers", "browser", "interop"]
         );
         assert_eq!(
             names(&["doctest", "clippy"]),

@@ -11,6 +11,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "../tests/support/now.rs"]
+#[allow(dead_code)]
+mod now;
+
 use std::hint::black_box;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -21,6 +25,7 @@ use cloakroom::{
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderValue, header};
+use now::Now;
 use sha1::Sha1;
 
 const NOW: u64 = 1_700_000_000;
@@ -59,7 +64,7 @@ fn case(name: &'static str, size: usize, compression: Compression) -> Case {
         item += 1;
     }
     let json = session.to_tagged_json().into_bytes();
-    let token = manager.cookie_value(&session).into_bytes();
+    let token = manager.cookie_value(&session).unwrap().into_bytes();
     let mut cookie = b"session=".to_vec();
     cookie.extend_from_slice(&token);
     let headers =
@@ -142,14 +147,14 @@ fn benches(criterion: &mut Criterion) {
         });
         group.bench_function("open", |bencher| {
             bencher.iter(|| {
-                let session = manager.open_value(black_box(token)).unwrap();
+                let session = manager.open_value_now(black_box(token)).unwrap();
                 let visits = session.get(VISITS).unwrap();
                 (session, visits)
             });
         });
         group.bench_function("request", |bencher| {
             bencher.iter(|| {
-                let session = manager.open(black_box(headers));
+                let session = manager.open_now(black_box(headers));
                 let visits = session.get(VISITS).unwrap();
                 (session, visits)
             });
@@ -157,18 +162,18 @@ fn benches(criterion: &mut Criterion) {
         group.bench_function("save floor", |bencher| {
             bencher.iter(|| floor_save(&key, black_box(json), compressed));
         });
-        let changed = manager.open(headers);
+        let changed = manager.open_now(headers);
         changed.insert(VISITS, 4).unwrap();
         group.bench_function("save", |bencher| {
             bencher.iter(|| manager.cookie_value(black_box(&changed)));
         });
         group.bench_function("respond", |bencher| {
             bencher.iter_batched(
-                || manager.open(headers),
+                || manager.open_now(headers),
                 |session| {
                     session.insert(VISITS, black_box(4)).unwrap();
                     let mut response = HeaderMap::new();
-                    manager.close(&session, &mut response).unwrap();
+                    manager.close_now(&session, &mut response).unwrap();
                     (session, response)
                 },
                 BATCH,

@@ -1,9 +1,14 @@
-use crate::{json::JsonError, value::ConversionError};
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::{Refusal, format::FormatError, store::StoreError, value::ConversionError};
 
 /// What can go wrong while a handler uses its session.
 ///
-/// In an axum handler `?` turns it into a response: 500, since all of these are the application's or
-/// its configuration's doing. It never holds what the session holds.
+/// In an axum handler `?` turns it into a response: 503 with `Retry-After` if the store could not be
+/// asked, else 500, since all others are the application's or its configuration's doing. It never holds
+/// what the session holds.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -29,8 +34,11 @@ pub enum Error {
         /// The key.
         key: String,
         /// Why.
-        source: JsonError,
+        source: FormatError,
     },
+    /// The session as a whole cannot be written.
+    #[error("the session cannot be written: {0}")]
+    Unwritable(FormatError),
     /// The whole session does not fit the type of a `Typed` extractor.
     #[error("the session does not fit the type asked for: {0}")]
     Whole(ConversionError),
@@ -51,6 +59,32 @@ pub enum Error {
     /// The cookie has no form that a header can carry.
     #[error("the session cookie cannot be sent: {0}")]
     Unsendable(String),
+    /// The store cannot be reached or does not answer. Nobody is logged out by it: the browser keeps its
+    /// cookie, and the response is 503.
+    #[error("{source}; the response is 503 and the visitor stays logged in")]
+    StoreUnavailable {
+        /// What happened.
+        source: StoreError,
+        /// When the browser should try again.
+        retry_after: Duration,
+    },
+    /// The store answered that it will not keep this session.
+    #[error("{0}")]
+    StoreRefused(StoreError),
+    /// Other requests changed the same session all the time, for as long as a request may try.
+    #[error(
+        "too many requests change this session at the same time; nothing of this one is saved and the response is 503"
+    )]
+    Contended {
+        /// When the browser should try again.
+        retry_after: Duration,
+    },
+    /// The operating system gave no random numbers for a session id.
+    #[error("no session id can be made: {0}")]
+    Random(String),
+    /// The cookie or the entry is not good, where only a good one will do.
+    #[error("the session is refused: {0}")]
+    Refused(Refusal),
     /// The response's headers have left, so the cookie can no longer be set.
     #[error(
         "the response has started, so the session can no longer change; change it, or call `save`, before the body streams"
@@ -62,4 +96,26 @@ pub enum Error {
          if it is there, look for two versions of cloakroom with `cargo tree -d`"
     )]
     MissingLayer,
+}
+
+impl Error {
+    /// The status of a response that this error ends: 503 if trying again may help, else 500.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::StoreUnavailable { .. } | Self::Contended { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// When trying again may help, for a `Retry-After` header.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::StoreUnavailable { retry_after, .. } | Self::Contended { retry_after } => {
+                Some(*retry_after)
+            }
+            _ => None,
+        }
+    }
 }

@@ -1,23 +1,22 @@
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, UNIX_EPOCH},
-};
+//! Opening and closing sessions: how a cookie, a token, a format and a store make one.
+
+mod cookie;
+mod renewals;
+mod stored;
+mod turns;
+
+use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderValue};
 
+use self::{cookie::CookieSessions, stored::StoredSessions};
 use crate::{
     ConfigError, Error, caches,
-    config::{CookieLimit, Profile, Refresh, SessionConfig},
+    config::{Profile, Refresh, SessionConfig},
     cookie::{CookieError, PreparedCookie, Rules, find_all, insert_set_cookie},
-    format::TaggedJson,
-    json::JsonError,
     secret::KeyRing,
-    session::{Backend, Change, Commit, Entries, Refusal, Session, State, Status, decide},
-    token::{
-        payload::{self, PayloadError},
-        signed::{SignerOptions, TimestampSigner, TokenError, TokenErrorReason},
-    },
+    session::{Entries, Refusal, Session, Status},
+    store::Store,
 };
 
 /// No more cookies of one name are tried; a browser has no reason to send more.
@@ -32,27 +31,29 @@ const MAX_CANDIDATES: usize = 8;
 /// use cloakroom::{SecretKey, SessionConfig, SessionManager};
 /// use http::HeaderMap;
 ///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let manager = SessionManager::signed(SecretKey::generate()?, SessionConfig::default())?;
-/// let session = manager.open(&HeaderMap::new());
+/// let session = manager.open(&HeaderMap::new()).await?;
 /// session.insert("username", "alice")?;
 ///
 /// let mut response_headers = HeaderMap::new();
-/// manager.close(&session, &mut response_headers)?;
+/// manager.close(&session, &mut response_headers).await?;
 /// assert!(response_headers.contains_key("set-cookie"));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok(()) }
 /// ```
 #[derive(Clone)]
 #[doc(alias = "SecureCookieSessionInterface")]
+#[doc(alias = "ServerSideSessionInterface")]
 pub struct SessionManager {
-    inner: Arc<Inner>,
+    room: Room,
 }
 
-struct Inner {
-    signer: TimestampSigner,
-    cookie: PreparedCookie,
-    config: SessionConfig,
-    /// How old a cookie may be before a request that only reads renews it; none: it never does.
-    renew_after: Option<u64>,
+/// Where sessions are kept.
+#[derive(Clone)]
+enum Room {
+    Cookie(Arc<CookieSessions>),
+    Store(Arc<StoredSessions>),
 }
 
 impl SessionManager {
@@ -62,36 +63,37 @@ impl SessionManager {
     ///
     /// [`ConfigError`] if the cookie's attributes contradict each other or no browser would keep it.
     pub fn signed(keys: impl Into<KeyRing>, config: SessionConfig) -> Result<Self, ConfigError> {
-        // The rules are checked here; the size is checked with the largest keys at hand, when saving.
-        config.cookie.clone().rules(Rules::Strict).prepare()?;
-        let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
-        let options = SignerOptions::flask()
-            .digest(config.digest)
-            .leniency(config.leniency);
-        let signer = TimestampSigner::with_options(keys, &config.salt, &options)
-            .leeway(config.leeway)
-            .legacy_epoch(config.legacy_epoch);
-        let renew_after = match config.refresh {
-            Refresh::After(after) => Some(after.min(config.lifetime / 10).as_secs()),
-            Refresh::EachRequest | Refresh::OnChange => None,
-        };
+        let sessions = CookieSessions::new(keys, config)?;
         Ok(Self {
-            inner: Arc::new(Inner {
-                signer,
-                cookie,
-                config,
-                renew_after,
-            }),
+            room: Room::Cookie(Arc::new(sessions)),
+        })
+    }
+
+    /// Sessions in a store: the browser has an id, the store the rest. Flask-Session's own entries.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the settings contradict each other or no browser would keep the cookie.
+    #[doc(alias = "Flask-Session")]
+    pub fn stored(store: impl Into<Store>, config: SessionConfig) -> Result<Self, ConfigError> {
+        let sessions = StoredSessions::new(store.into(), config)?;
+        Ok(Self {
+            room: Room::Store(Arc::new(sessions)),
         })
     }
 
     /// The session of a request, from its headers; an empty one if there is none or it is refused.
     ///
     /// Up to 8 cookies of the session's name are tried, and the first good one is taken. Nothing is
-    /// inflated or parsed before its signature is verified, and nothing here fails: the reason for a
-    /// refusal is [`Session::status`].
+    /// inflated or parsed before its signature is verified, no malformed id reaches a store, and the reason
+    /// for a refusal is [`Session::status`].
+    ///
+    /// # Errors
+    ///
+    /// Only with a store: [`Error::StoreUnavailable`] or [`Error::StoreRefused`] if it could not be asked.
+    /// Nobody knows then whether the visitor has a session, so do not go on without one.
     #[doc(alias = "open_session")]
-    pub fn open(&self, headers: &HeaderMap) -> Session {
+    pub async fn open(&self, headers: &HeaderMap) -> Result<Session, Error> {
         let mut refused: Option<Refusal> = None;
         let candidates = find_all(headers, self.cookie_name(), MAX_CANDIDATES);
         if candidates.len() > 1 {
@@ -103,195 +105,153 @@ impl SessionManager {
             if candidate.is_empty() {
                 continue;
             }
-            match self.inner.open(candidate) {
-                Ok(session) => return session,
+            match self.try_open(candidate).await? {
+                Ok(session) => return Ok(session),
                 // Of several, the reason that came furthest says most.
                 Err(refusal) => refused = refused.max(Some(refusal)),
             }
         }
-        let status = refused.map_or(Status::New, Status::Refused);
         if let Some(refusal) = refused {
             tracing::debug!(code = refusal.code(), "session cookie refused");
         }
-        self.inner.session(Entries::empty(), status)
+        Ok(self.empty_session(refused.map_or(Status::New, Status::Refused)))
     }
 
-    /// Puts what became of a session into the headers of the response: at most one Set-Cookie of our
-    /// name, `Vary: Cookie`, and with a cookie a Cache-Control that keeps shared caches from storing
+    /// Saves a session and puts what became of it into the headers of the response: at most one Set-Cookie
+    /// of our name, `Vary: Cookie`, and with a cookie a Cache-Control that keeps shared caches from storing
     /// it. Changes to the session are refused from now on.
     ///
     /// # Errors
     ///
-    /// [`Error::CookieTooLarge`]; the headers are then as before but for `Vary`.
+    /// As [`Session::save`]. The headers are then as before but for `Vary`, and for a new id's cookie if
+    /// the old one may be gone; answer with [`Error::status`].
     #[doc(alias = "save_session")]
-    pub fn close(&self, session: &Session, headers: &mut HeaderMap) -> Result<(), Error> {
+    pub async fn close(&self, session: &Session, headers: &mut HeaderMap) -> Result<(), Error> {
+        let result = session.close().finish().await;
+        self.finish(session, result, headers)
+    }
+
+    /// Puts the outcome of a commit into the headers of the response.
+    pub(crate) fn finish(
+        &self,
+        session: &Session,
+        result: Result<Option<HeaderValue>, Error>,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Error> {
         caches::vary_by_cookie(headers);
-        let Some(cookie) = session.close()? else {
-            return Ok(());
+        let (cookie, result) = match result {
+            Ok(cookie) => (cookie, Ok(())),
+            Err(error) => (session.saved_header(), Err(error)),
         };
-        if insert_set_cookie(headers, cookie).is_err() {
-            tracing::error!("the response has too many headers for the session cookie");
+        if let Some(cookie) = cookie {
+            if insert_set_cookie(headers, cookie).is_err() {
+                tracing::error!("the response has too many headers for the session cookie");
+            }
+            if self.config().profile == Profile::Careful {
+                caches::keep_private(headers);
+            }
         }
-        if self.inner.config.profile == Profile::Careful {
-            caches::keep_private(headers);
-        }
-        Ok(())
+        result
     }
 
     /// Whether a request that leaves its session alone has to be opened all the same, because Flask
     /// would refresh its cookie.
     pub(crate) fn refreshes_untouched(&self) -> bool {
-        self.inner.config.refresh == Refresh::EachRequest
+        self.config().refresh == Refresh::EachRequest
     }
 
     /// The name of the cookie.
     pub fn cookie_name(&self) -> &str {
-        self.inner.cookie.name()
+        self.cookie().name()
     }
 
     /// The settings.
     pub fn config(&self) -> &SessionConfig {
-        &self.inner.config
+        match &self.room {
+            Room::Cookie(sessions) => &sessions.config,
+            Room::Store(sessions) => &sessions.config,
+        }
     }
 
-    /// The session that a cookie value holds, or why it is refused: for tests, tools and inspectors.
+    /// The store; none if sessions live in the cookie.
+    pub fn store(&self) -> Option<&Store> {
+        match &self.room {
+            Room::Cookie(_) => None,
+            Room::Store(sessions) => Some(&sessions.store),
+        }
+    }
+
+    /// The session of a cookie value: for tests, tools and inspectors.
     ///
     /// # Errors
     ///
-    /// The [`Refusal`].
-    pub fn open_value(&self, value: impl AsRef<[u8]>) -> Result<Session, Refusal> {
-        self.inner.open(value.as_ref())
+    /// [`Error::Refused`] with the reason; with a store as [`open`](Self::open).
+    pub async fn open_value(&self, value: impl AsRef<[u8]>) -> Result<Session, Error> {
+        self.try_open(value.as_ref()).await?.map_err(Error::Refused)
     }
 
     /// An empty session that belongs to no request.
     pub fn new_session(&self) -> Session {
-        self.inner.session(Entries::empty(), Status::New)
+        self.empty_session(Status::New)
     }
 
-    /// The cookie value for what a session holds now, whether or not it changed.
-    pub fn cookie_value(&self, session: &Session) -> String {
-        // Base64 and dots are ASCII, so nothing is lost.
-        String::from_utf8(self.inner.seal(&session.to_json())).unwrap_or_default()
-    }
-}
-
-impl Inner {
-    fn open(self: &Arc<Self>, token: &[u8]) -> Result<Session, Refusal> {
-        let now = self.config.clock.unix_seconds();
-        let unsigned =
-            self.signer
-                .unsign_parts(token, now, Some(self.config.lifetime.as_secs()))?;
-        let document = payload::decode(
-            unsigned.value,
-            self.config.leniency,
-            self.config.max_inflated_size,
-        )?;
-        let document = String::from_utf8(document).map_err(|_| Refusal::BadPayload)?;
-        let entries = Entries::open(&self.config.format, document)?;
-        let signed_at = UNIX_EPOCH.checked_add(Duration::from_secs(unsigned.signed_at));
-        let status = Status::Loaded {
-            signed_at: signed_at.unwrap_or(UNIX_EPOCH),
-            key_index: unsigned.key_index,
-        };
-        Ok(self.session(entries, status))
-    }
-
-    fn session(self: &Arc<Self>, entries: Entries, status: Status) -> Session {
-        Session::new(State::new(entries, status), self.clone())
-    }
-
-    fn seal(&self, document: &[u8]) -> Vec<u8> {
-        let mut token = Vec::with_capacity(document.len() * 4 / 3 + 128);
-        payload::encode_into(&mut token, document, self.config.compression);
-        self.signer
-            .sign_into(&mut token, 0, self.config.clock.unix_seconds());
-        token
-    }
-
-    fn change(&self, state: &State) -> Change {
-        let changed = match self.config.profile {
-            Profile::Flask => state.modified,
-            // A refused cookie is in the browser still, so an emptied session has something to remove.
-            Profile::Careful => {
-                let refused = matches!(state.status, Status::Refused(_));
-                state.modified && (refused || state.regenerated || state.entries.differ())
-            }
-        };
-        if changed {
-            return Change::Modified;
-        }
-        let due = match (self.config.refresh, self.renew_after, &state.status) {
-            (Refresh::EachRequest, ..) => state.permanent(&self.config.format),
-            (_, Some(after), Status::Loaded { signed_at, .. }) => {
-                let now = UNIX_EPOCH + Duration::from_secs(self.config.clock.unix_seconds());
-                now.duration_since(*signed_at)
-                    .is_ok_and(|age| age.as_secs() > after)
-            }
-            _ => false,
-        };
-        if due {
-            Change::RenewalDue
-        } else {
-            Change::None
+    /// The cookie value for a session, whether or not it changed: what it holds now or, with a store, its
+    /// id, which it has once it is saved. Whoever has it has the session.
+    pub fn cookie_value(&self, session: &Session) -> Option<String> {
+        match &self.room {
+            // Base64 and dots are ASCII, so nothing is lost.
+            Room::Cookie(sessions) => session
+                .to_bytes()
+                .ok()
+                .and_then(|document| String::from_utf8(sessions.seal(&document)).ok()),
+            Room::Store(sessions) => session
+                .id()
+                .map(|id| sessions.cookie_value(&id).into_owned()),
         }
     }
 
-    fn set(&self, state: &State) -> Result<HeaderValue, Error> {
-        let document = state.entries.to_json(&self.config.format);
-        let value = self.seal(&document);
-        let size = self.cookie.name().len() + value.len();
-        if let CookieLimit::Error(limit) = self.config.cookie_limit
-            && size > limit
-        {
-            return Err(Error::CookieTooLarge {
-                size,
-                limit,
-                largest: state.entries.largest(3),
-            });
+    /// The key under which the store has a session; none before it is saved, and for sessions in the
+    /// cookie. Whoever has it has the session.
+    pub fn store_key(&self, session: &Session) -> Option<String> {
+        match &self.room {
+            Room::Cookie(_) => None,
+            Room::Store(sessions) => session.id().map(|id| sessions.key(&id)),
         }
-        let expires = state.permanent(&self.config.format).then(|| self.expires());
-        let header = self
-            .cookie
-            .set_header(&value, expires)
-            .map_err(unsendable)?;
-        if let CookieLimit::Warn(limit) = self.config.cookie_limit
-            && limit != 0
-            && header.len() > limit
-        {
-            tracing::warn!(
-                size = header.len(),
-                limit,
-                "browsers may drop the session cookie for its size"
-            );
-        }
-        Ok(header)
     }
 
-    fn expires(&self) -> i64 {
-        /// The last second of the year 9999, beyond which no header can tell a date.
-        const LAST: i64 = 253_402_300_799;
-        let now = i64::try_from(self.config.clock.unix_seconds()).unwrap_or(LAST);
-        let expires = now
-            .saturating_add_unsigned(self.config.lifetime.as_secs())
-            .min(LAST);
-        match self.config.profile {
-            Profile::Careful => Rules::Strict.clamp_expires(expires, now),
-            Profile::Flask => expires,
+    async fn try_open(&self, value: &[u8]) -> Result<Result<Session, Refusal>, Error> {
+        match &self.room {
+            Room::Cookie(sessions) => Ok(sessions.open(value)),
+            Room::Store(sessions) => sessions.open(value).await,
+        }
+    }
+
+    fn empty_session(&self, status: Status) -> Session {
+        match &self.room {
+            Room::Cookie(sessions) => sessions.session(Entries::empty(), status),
+            Room::Store(sessions) => sessions.session(status),
+        }
+    }
+
+    fn cookie(&self) -> &PreparedCookie {
+        match &self.room {
+            Room::Cookie(sessions) => &sessions.cookie,
+            Room::Store(sessions) => &sessions.cookie,
         }
     }
 }
 
-impl Backend for Inner {
-    fn format(&self) -> &TaggedJson {
-        &self.config.format
-    }
-
-    fn commit(&self, state: &State) -> Result<Option<HeaderValue>, Error> {
-        match decide(state.entries.is_empty(), self.change(state)) {
-            Commit::Nothing => Ok(None),
-            Commit::Set => self.set(state).map(Some),
-            Commit::Delete => self.cookie.delete_header().map(Some).map_err(unsendable),
-        }
+/// When a cookie that is set now expires, in unix seconds.
+fn expires(config: &SessionConfig) -> i64 {
+    /// The last second of the year 9999, beyond which no header can tell a date.
+    const LAST: i64 = 253_402_300_799;
+    let now = i64::try_from(config.clock.unix_seconds()).unwrap_or(LAST);
+    let expires = now
+        .saturating_add_unsigned(config.lifetime.as_secs())
+        .min(LAST);
+    match config.profile {
+        Profile::Careful => Rules::Strict.clamp_expires(expires, now),
+        Profile::Flask => expires,
     }
 }
 
@@ -299,42 +259,12 @@ fn unsendable(error: CookieError) -> Error {
     Error::Unsendable(error.to_string())
 }
 
-impl From<TokenError> for Refusal {
-    fn from(error: TokenError) -> Self {
-        match error.reason() {
-            TokenErrorReason::TimestampMissing | TokenErrorReason::TimestampMalformed => {
-                Self::BadTimestamp
-            }
-            TokenErrorReason::TooOld => Self::Expired,
-            TokenErrorReason::FromTheFuture => Self::FromTheFuture,
-            _ => Self::BadSignature,
-        }
-    }
-}
-
-impl From<PayloadError> for Refusal {
-    fn from(error: PayloadError) -> Self {
-        match error {
-            PayloadError::TooLarge { .. } => Self::TooLarge,
-            _ => Self::BadPayload,
-        }
-    }
-}
-
-impl From<JsonError> for Refusal {
-    fn from(error: JsonError) -> Self {
-        match error {
-            JsonError::TooDeep { .. } => Self::TooDeep,
-            _ => Self::BadPayload,
-        }
-    }
-}
-
 impl fmt::Debug for SessionManager {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("SessionManager")
             .field("cookie", &self.cookie_name())
+            .field("store", &self.store())
             .finish_non_exhaustive()
     }
 }

@@ -1,13 +1,17 @@
 //! Help for the tests of applications: a browser that keeps cookies and can look into its session.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
 
 use http::{
     HeaderMap, HeaderValue, Request, Response,
     header::{COOKIE, SET_COOKIE},
 };
 
-use crate::{Refusal, Session, SessionManager, cookie::RequestCookies};
+use crate::{Error, Session, SessionManager, cookie::RequestCookies};
 
 /// The cookies of one visitor across the requests of a test.
 ///
@@ -17,9 +21,11 @@ use crate::{Refusal, Session, SessionManager, cookie::RequestCookies};
 /// ```
 /// use cloakroom::{SecretKey, SessionConfig, SessionManager, testing::Browser};
 ///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let manager = SessionManager::signed(SecretKey::generate()?, SessionConfig::default())?;
 /// let mut browser = Browser::new();
-/// browser.session(&manager, |session| session.insert("username", "alice"))??;
+/// browser.session(&manager, |session| session.insert("username", "alice")).await??;
 ///
 /// // Send a request as alice:
 /// let request = browser.request(http::Request::get("/account").body(())?);
@@ -27,9 +33,9 @@ use crate::{Refusal, Session, SessionManager, cookie::RequestCookies};
 /// # let response = http::Response::new(());
 /// browser.store(&response);
 ///
-/// let name = browser.session(&manager, |session| session.get::<String>("username"))??;
+/// let name = browser.session(&manager, |session| session.get::<String>("username")).await??;
 /// assert_eq!(name.as_deref(), Some("alice"));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok(()) }
 /// ```
 #[derive(Clone, Default)]
 #[doc(alias = "session_transaction")]
@@ -103,26 +109,33 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// The [`Refusal`], if the cookie that the browser has is not good.
-    pub fn session<R>(
+    /// [`Error::Refused`], if the cookie that the browser has is not good, and whatever saving gives.
+    pub async fn session<R>(
         &mut self,
         manager: &SessionManager,
         with: impl FnOnce(&Session) -> R,
-    ) -> Result<R, Refusal> {
+    ) -> Result<R, Error> {
         let mut headers = HeaderMap::new();
         headers.extend(self.cookie_header().map(|header| (COOKIE, header)));
         let value = RequestCookies::parse(&headers)
             .get(manager.cookie_name())
             .map(str::to_owned);
         let session = match value {
-            Some(value) if !value.is_empty() => manager.open_value(value)?,
+            Some(value) if !value.is_empty() => manager.open_value(value).await?,
             _ => manager.new_session(),
         };
         let result = with(&session);
-        if session.is_modified() && session.is_empty() {
-            self.remove_cookie(manager.cookie_name());
-        } else if session.is_modified() {
-            self.set_cookie(manager.cookie_name(), manager.cookie_value(&session));
+        if session.is_modified() {
+            session.save().await?;
+            let value = if session.is_empty() {
+                None
+            } else {
+                manager.cookie_value(&session)
+            };
+            match value {
+                Some(value) => self.set_cookie(manager.cookie_name(), value),
+                None => self.remove_cookie(manager.cookie_name()),
+            }
         }
         Ok(result)
     }
@@ -132,5 +145,25 @@ impl Browser {
 impl std::fmt::Debug for Browser {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_set().entries(self.cookies.keys()).finish()
+    }
+}
+
+/// What a future gives that need not wait, as those of sessions in the cookie: for tests and tools without
+/// a runtime. None if it has to wait, as those of sessions in most stores.
+///
+/// ```
+/// use cloakroom::{SecretKey, SessionConfig, SessionManager, testing};
+/// use http::HeaderMap;
+///
+/// let manager = SessionManager::signed(SecretKey::generate()?, SessionConfig::default())?;
+/// let session = testing::now(manager.open(&HeaderMap::new())).ok_or("it has to wait")??;
+/// assert!(session.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
     }
 }

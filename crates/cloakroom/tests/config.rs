@@ -5,6 +5,7 @@
 mod support;
 
 use std::time::Duration;
+use support::now::Now;
 
 use cloakroom::{
     ConfigError, FlaskSettings, SameSite, SecretKey, SessionConfig, SessionLayer, SessionManager,
@@ -30,7 +31,7 @@ fn set_cookie(config: SessionConfig) -> String {
     let session = manager.new_session();
     session.set_permanent(true);
     let mut response = http::Response::new(());
-    manager.close(&session, response.headers_mut()).unwrap();
+    manager.close_now(&session, response.headers_mut()).unwrap();
     header(&response, "set-cookie")[0]
         .split_once("; ")
         .unwrap()
@@ -310,10 +311,10 @@ fn a_manager_serves_frameworks_that_have_no_door() {
         SessionConfig::default().lifetime(Duration::from_secs(60)),
     )
     .unwrap();
-    let session = manager.open(&HeaderMap::new());
+    let session = manager.open_now(&HeaderMap::new());
     session.insert("a", Dict::from_iter([("b", 1)])).unwrap();
     let mut headers = HeaderMap::new();
-    manager.close(&session, &mut headers).unwrap();
+    manager.close_now(&session, &mut headers).unwrap();
     let cookie = headers["set-cookie"]
         .to_str()
         .unwrap()
@@ -322,5 +323,8 @@ fn a_manager_serves_frameworks_that_have_no_door() {
         .unwrap()
         .to_owned();
     let request = HeaderMap::from_iter([(http::header::COOKIE, cookie.parse().unwrap())]);
-    assert_eq!(manager.open(&request).to_tagged_json(), r#"{"a":{"b":1}}"#);
+    assert_eq!(
+        manager.open_now(&request).to_tagged_json(),
+        r#"{"a":{"b":1}}"#
+    );
 }

@@ -26,9 +26,11 @@ fn p1_tagged_json_writes_flasks_bytes() {
     let mut differences = Differences::new([HALVES_OF_A_CHARACTER]);
     for row in rows("tagged_json", "dumps") {
         if only_in_python(&row["value"]) {
-            // A set or a timedelta: no value here can be one, and Flask refuses it as well.
+            // A set or a timedelta, which Flask refuses as well.
             assert!(row.get("error").is_some(), "{row}");
-            continue;
+            if row["value"].to_string().contains("$dataclass") {
+                continue;
+            }
         }
         let written = format
             .to_bytes(&python_value(&row["value"]))

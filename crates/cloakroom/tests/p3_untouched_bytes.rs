@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
+mod support;
+
 use cloakroom::{
     Clock, SecretKey, SessionConfig, SessionManager,
     token::{
@@ -9,6 +11,7 @@ use cloakroom::{
         signed::{SignerOptions, TimestampSigner},
     },
 };
+use support::now::Now;
 
 fn manager() -> SessionManager {
     let key = SecretKey::new("a key for the tests of bytes").unwrap();
@@ -55,14 +58,14 @@ fn p3_a_session_that_was_only_read_keeps_every_byte() {
         r#"{"a":1,"a":2}"#,
     ] {
         let cookie = cookie(text);
-        let session = manager.open_value(&cookie).unwrap();
+        let session = manager.open_value_now(&cookie).unwrap();
         session
             .keys()
             .iter()
             .for_each(|key| assert!(session.contains_key(key)));
         let _ = session.snapshot();
         assert_eq!(
-            manager.cookie_value(&session).into_bytes(),
+            manager.cookie_value(&session).unwrap().into_bytes(),
             cookie,
             "{text}"
         );
@@ -74,25 +77,25 @@ fn p3_the_neighbours_of_a_changed_entry_keep_their_bytes() {
     let manager = manager();
     let untouched = r#""a":[1 , 2.50,  "\u00e9\/é"],"date":{" d":"21 Oct 2015 07:28 EST"}"#;
     let session = manager
-        .open_value(cookie(&format!("{{{untouched},\"visits\":3}}")))
+        .open_value_now(cookie(&format!("{{{untouched},\"visits\":3}}")))
         .unwrap();
     session
         .update("visits", |visits: Option<u64>| visits.unwrap() + 1)
         .unwrap();
     assert_eq!(
-        document(&manager.cookie_value(&session)),
+        document(&manager.cookie_value(&session).unwrap()),
         format!("{{{untouched},\"visits\":4}}")
     );
     session.remove("visits");
     assert_eq!(
-        document(&manager.cookie_value(&session)),
+        document(&manager.cookie_value(&session).unwrap()),
         format!("{{{untouched}}}")
     );
     // Read, and written back as it was read: its own text is Flask's again, the neighbour's is as it came.
     let list: cloakroom::Value = session.get("a").unwrap().unwrap();
     session.insert("a", list).unwrap();
     assert_eq!(
-        document(&manager.cookie_value(&session)),
+        document(&manager.cookie_value(&session).unwrap()),
         r#"{"a":[1,2.5,"\u00e9/\u00e9"],"date":{" d":"21 Oct 2015 07:28 EST"}}"#
     );
 }
@@ -101,13 +104,13 @@ fn p3_the_neighbours_of_a_changed_entry_keep_their_bytes() {
 fn p3_keys_are_sorted_and_of_one_key_the_last_value_counts() {
     let manager = manager();
     let session = manager
-        .open_value(cookie(r#"{"b":1,"\u0061":2,"é":3,"b":4,"a":5}"#))
+        .open_value_now(cookie(r#"{"b":1,"\u0061":2,"é":3,"b":4,"a":5}"#))
         .unwrap();
     assert_eq!(session.keys(), ["a", "b", "é"]);
     assert_eq!(session.get::<u8>("b").unwrap(), Some(4));
     session.insert("c", 6).unwrap();
     assert_eq!(
-        document(&manager.cookie_value(&session)),
+        document(&manager.cookie_value(&session).unwrap()),
         r#"{"a":5,"b":4,"c":6,"\u00e9":3}"#
     );
 }
@@ -117,16 +120,16 @@ fn p3_a_single_key_that_looks_like_a_tag_is_escaped_and_found_again() {
     let manager = manager();
     let session = manager.new_session();
     session.insert(" t", "no tuple").unwrap();
-    let value = manager.cookie_value(&session);
+    let value = manager.cookie_value(&session).unwrap();
     assert_eq!(document(&value), r#"{" di":{" t__":"no tuple"}}"#);
-    let session = manager.open_value(value).unwrap();
+    let session = manager.open_value_now(value).unwrap();
     assert_eq!(
         session.get::<String>(" t").unwrap().as_deref(),
         Some("no tuple")
     );
     session.insert("other", 1).unwrap();
     assert_eq!(
-        document(&manager.cookie_value(&session)),
+        document(&manager.cookie_value(&session).unwrap()),
         r#"{" t":"no tuple","other":1}"#
     );
 }

@@ -9,6 +9,7 @@ use std::{
     pin::pin,
     task::{Context, Poll, Waker},
 };
+use support::now::SessionNow;
 
 use axum::{Router, body::Body, routing::get};
 use cloakroom::{Session, SessionConfig, SessionLayer};
@@ -79,7 +80,7 @@ fn p6_an_untouched_request_adds_at_most_two_allocations() {
         let app = App::new(routes(), SessionConfig::default());
         let session = app.manager.new_session();
         session.insert("username", "alice").unwrap();
-        format!("session={}", app.manager.cookie_value(&session))
+        format!("session={}", app.manager.cookie_value(&session).unwrap())
     };
     // As `axum::serve` has it: with its state, so that layers are applied once and not for each request.
     let bare: Router = routes().with_state(());
@@ -152,7 +153,7 @@ async fn p6_nothing_of_a_request_is_left_for_the_next_one() {
             let manager = app.manager.clone();
             let stored = app
                 .browser
-                .session(&manager, |session| session.insert("username", visitor));
+                .session_now(&manager, |session| session.insert("username", visitor));
             stored.unwrap().unwrap();
         }
         for _ in 0..3 {

@@ -8,6 +8,7 @@ use axum::{Router, response::IntoResponse, routing::get};
 use cloakroom::{Cookies, Refresh, Session, SessionConfig, Status, Typed, Value};
 use serde::{Deserialize, Serialize};
 use support::app::{App, header};
+use support::now::{SaveNow, SessionNow};
 
 /// Every way to look at a session, by name. The test below fails if a public method is missing here.
 type Look = fn(&Session);
@@ -36,12 +37,12 @@ const READS: [(&str, Look); 16] = [
     ("flashes_in", |session| {
         assert!(session.flashes_in(&["error"]).is_empty());
     }),
-    ("save", |session| session.save().unwrap()),
+    ("save", |session| session.save_now().unwrap()),
     ("fmt", |session| {
         assert!(format!("{session:?}").starts_with("Session"));
     }),
 ];
-const WRITES: [(&str, Look); 8] = [
+const WRITES: [(&str, Look); 9] = [
     ("insert", |session| session.insert("b", 1).unwrap()),
     ("remove", |session| drop(session.remove("a"))),
     ("take", |session| drop(session.take::<u8>("a"))),
@@ -49,6 +50,7 @@ const WRITES: [(&str, Look); 8] = [
         drop(session.update("a", |n: Option<u8>| n.unwrap_or(0) + 1));
     }),
     ("clear", Session::clear),
+    ("destroy", Session::destroy),
     ("set_permanent", |session| session.set_permanent(true)),
     ("flash", |session| session.flash("message", "Hello")),
     ("regenerate", Session::regenerate),
@@ -65,7 +67,8 @@ fn s45_the_lists_name_every_public_method() {
     for source in sources {
         for line in source
             .lines()
-            .filter_map(|line| line.strip_prefix("    pub fn "))
+            .map(|line| line.replacen("pub async fn", "pub fn", 1))
+            .filter_map(|line| line.strip_prefix("    pub fn ").map(str::to_owned))
         {
             let name = line.split(['(', '<']).next().unwrap();
             // The two of a flash itself, and what is no method.
@@ -87,7 +90,7 @@ fn app_with(look: Look) -> App {
         SessionConfig::default(),
     );
     app.browser
-        .session(&app.manager.clone(), |session| session.insert("a", 1))
+        .session_now(&app.manager.clone(), |session| session.insert("a", 1))
         .unwrap()
         .unwrap();
     app
@@ -133,7 +136,7 @@ async fn s45_extractors_around_a_session_vary_too() {
         );
     let mut app = App::new(routes, SessionConfig::default());
     app.browser
-        .session(&app.manager.clone(), |session| session.insert("a", 7))
+        .session_now(&app.manager.clone(), |session| session.insert("a", 7))
         .unwrap()
         .unwrap();
     for path in ["/typed", "/ignored"] {
@@ -200,7 +203,7 @@ async fn s46_a_renewal_is_a_cookie_too() {
     );
     let mut app = App::new(routes, SessionConfig::default());
     app.browser
-        .session(&app.manager.clone(), |session| session.insert("a", 1))
+        .session_now(&app.manager.clone(), |session| session.insert("a", 1))
         .unwrap()
         .unwrap();
     app.clock
@@ -216,7 +219,7 @@ async fn s46_a_renewal_is_a_cookie_too() {
         SessionConfig::default().refresh(Refresh::EachRequest),
     );
     app.browser
-        .session(&app.manager.clone(), |session| session.set_permanent(true))
+        .session_now(&app.manager.clone(), |session| session.set_permanent(true))
         .unwrap();
     let response = app.get("/").await;
     assert_eq!(header(&response, "set-cookie").len(), 1);
@@ -252,7 +255,7 @@ async fn s40_there_is_one_cookie_of_our_name() {
         "{cookies:?}"
     );
     app.browser
-        .session(&app.manager.clone(), |session| {
+        .session_now(&app.manager.clone(), |session| {
             assert_eq!(session.get::<u8>("a").unwrap(), Some(1));
         })
         .unwrap();

@@ -5,6 +5,7 @@
 mod support;
 
 use std::{collections::BTreeMap, time::Duration};
+use support::now::{Now, SessionNow};
 
 use axum::{
     Router,
@@ -276,7 +277,9 @@ fn flashes_are_flasks() {
 /// The same content in another request.
 fn session_like(session: &Session) -> Session {
     let manager = SessionManager::signed(key(), SessionConfig::default()).unwrap();
-    manager.open_value(manager.cookie_value(session)).unwrap()
+    manager
+        .open_value_now(manager.cookie_value(session).unwrap())
+        .unwrap()
 }
 
 #[tokio::test]
@@ -302,7 +305,7 @@ async fn typed_keys_and_typed_sessions_work_in_handlers() {
         SessionConfig::default(),
     );
     app.browser
-        .session(&app.manager.clone(), |session| {
+        .session_now(&app.manager.clone(), |session| {
             session.insert("username", "ada").unwrap();
             session.insert("other", [1, 2]).unwrap();
         })
@@ -313,7 +316,7 @@ async fn typed_keys_and_typed_sessions_work_in_handlers() {
     assert_eq!(app.get_text("/").await, "None 3");
     let left = app
         .browser
-        .session(&app.manager.clone(), Session::to_tagged_json)
+        .session_now(&app.manager.clone(), Session::to_tagged_json)
         .unwrap();
     assert_eq!(
         left, r#"{"other":{" t":[1,2]},"visits":3}"#,
@@ -321,7 +324,7 @@ async fn typed_keys_and_typed_sessions_work_in_handlers() {
     );
 
     app.browser
-        .session(&app.manager.clone(), |session| {
+        .session_now(&app.manager.clone(), |session| {
             session.insert("visits", "many")
         })
         .unwrap()
@@ -394,12 +397,12 @@ fn a_test_browser_edits_the_session_between_requests() {
     let manager = SessionManager::signed(key(), SessionConfig::default()).unwrap();
     let mut browser = Browser::new();
     browser
-        .session(&manager, |session| session.insert("a", 1))
+        .session_now(&manager, |session| session.insert("a", 1))
         .unwrap()
         .unwrap();
     let cookie = browser.cookie("session").unwrap().to_owned();
     browser
-        .session(&manager, |session| assert_eq!(session.len(), 1))
+        .session_now(&manager, |session| assert_eq!(session.len(), 1))
         .unwrap();
     assert_eq!(
         browser.cookie("session"),
@@ -407,11 +410,11 @@ fn a_test_browser_edits_the_session_between_requests() {
         "reading changes nothing"
     );
     assert!(!format!("{browser:?}").contains(&cookie), "P10");
-    browser.session(&manager, Session::clear).unwrap();
+    browser.session_now(&manager, Session::clear).unwrap();
     assert_eq!(browser.cookie("session"), None);
     browser.set_cookie("session", "forged.x.y");
     assert_eq!(
-        browser.session(&manager, |_| ()).unwrap_err(),
+        browser.session_now(&manager, |_| ()).unwrap_err(),
         Refusal::BadSignature
     );
 }
@@ -422,9 +425,9 @@ fn p10_nothing_of_a_session_is_in_debug_output() {
     let manager = SessionManager::signed(secret.clone(), SessionConfig::default()).unwrap();
     let session = manager.new_session();
     session.insert("name", "v4lue").unwrap();
-    let cookie = manager.cookie_value(&session);
+    let cookie = manager.cookie_value(&session).unwrap();
     let layer = SessionLayer::new(manager.clone());
-    let opened = manager.open_value(&cookie).unwrap();
+    let opened = manager.open_value_now(&cookie).unwrap();
     let shown = format!(
         "{secret:?} {manager:?} {session:?} {opened:?} {layer:?} {:?} {:?}",
         manager.config(),

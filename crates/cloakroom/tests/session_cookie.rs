@@ -5,6 +5,7 @@
 mod support;
 
 use std::time::Duration;
+use support::now::{SaveNow, SessionNow};
 
 use axum::{Router, body::Body, response::Redirect, routing::get};
 use cloakroom::{Error, Refresh, SecretKey, Session, SessionConfig, SessionLayer, value::DateTime};
@@ -116,7 +117,7 @@ async fn a_change_that_leaves_everything_as_it_was_sends_no_cookie() {
         );
     let mut app = App::new(routes.clone(), SessionConfig::default());
     app.browser
-        .session(&app.manager.clone(), |session| session.insert("a", 1))
+        .session_now(&app.manager.clone(), |session| session.insert("a", 1))
         .unwrap()
         .unwrap();
     assert!(header(&app.get("/same").await, "set-cookie").is_empty());
@@ -124,7 +125,7 @@ async fn a_change_that_leaves_everything_as_it_was_sends_no_cookie() {
     assert_eq!(header(&app.get("/new").await, "set-cookie").len(), 1);
     let mut app = App::new(routes, SessionConfig::flask());
     app.browser
-        .session(&app.manager.clone(), |session| session.insert("a", 1))
+        .session_now(&app.manager.clone(), |session| session.insert("a", 1))
         .unwrap()
         .unwrap();
     assert_eq!(
@@ -156,7 +157,7 @@ async fn p7_a_reader_renews_the_cookie_rarely() {
     for (config, due) in table {
         let mut app = App::new(routes(), config);
         app.browser
-            .session(&app.manager.clone(), |session| session.insert("a", 1))
+            .session_now(&app.manager.clone(), |session| session.insert("a", 1))
             .unwrap()
             .unwrap();
         app.clock.advance(Duration::from_secs(due));
@@ -173,7 +174,7 @@ async fn p7_a_reader_renews_the_cookie_rarely() {
         SessionConfig::default().refresh(Refresh::OnChange),
     );
     app.browser
-        .session(&app.manager.clone(), |session| session.set_permanent(true))
+        .session_now(&app.manager.clone(), |session| session.set_permanent(true))
         .unwrap();
     app.clock.advance(Duration::from_secs(30 * 24 * 60 * 60));
     assert!(header(&app.get("/").await, "set-cookie").is_empty());
@@ -273,7 +274,7 @@ async fn s38_a_cookie_that_browsers_drop_is_an_error_that_names_the_largest_keys
             "/save",
             get(|session: Session| async move {
                 fill(&session);
-                session.save()
+                session.save_now()
             }),
         );
     let mut app = App::new(routes.clone(), SessionConfig::default());
@@ -290,7 +291,7 @@ async fn s38_a_cookie_that_browsers_drop_is_an_error_that_names_the_largest_keys
 
     let session = app.manager.new_session();
     fill(&session);
-    let error = session.save().unwrap_err();
+    let error = session.save_now().unwrap_err();
     let Error::CookieTooLarge {
         size,
         limit,
@@ -323,7 +324,7 @@ async fn a_streamed_body_starts_after_the_session_was_saved() {
         let sender = sender.clone();
         async move {
             session.insert("step", 1)?;
-            session.save()?;
+            session.save_now()?;
             session.insert("step", 2)?;
             sender.send(session).unwrap();
             Ok::<_, Error>(Body::from("the body"))
@@ -339,7 +340,7 @@ async fn a_streamed_body_starts_after_the_session_was_saved() {
         session.insert("step", 3),
         Err(Error::ResponseStarted)
     ));
-    assert!(matches!(session.save(), Err(Error::ResponseStarted)));
+    assert!(matches!(session.save_now(), Err(Error::ResponseStarted)));
     assert!(matches!(
         session.update("step", |n: Option<u8>| n.unwrap_or(0)),
         Err(Error::ResponseStarted)
@@ -354,7 +355,7 @@ async fn a_streamed_body_starts_after_the_session_was_saved() {
     assert_eq!(text(response).await, "the body");
     let stored = app
         .browser
-        .session(&app.manager.clone(), |session| {
+        .session_now(&app.manager.clone(), |session| {
             session.get::<u8>("step").unwrap()
         })
         .unwrap();

@@ -13,6 +13,7 @@ use cloakroom::{
 };
 use minijinja::{Environment, context};
 use support::app::App;
+use support::now::SessionNow;
 
 /// Renders a template for a browser, whose session the first function fills.
 async fn render(template: &'static str, fill: impl Fn(&Session)) -> (String, App) {
@@ -29,7 +30,7 @@ async fn render(template: &'static str, fill: impl Fn(&Session)) -> (String, App
         Router::new().route("/", get(page)),
         SessionConfig::default(),
     );
-    app.browser.session(&app.manager.clone(), fill).unwrap();
+    app.browser.session_now(&app.manager.clone(), fill).unwrap();
     app.browser.set_cookie("theme", "\"dark blue\"");
     (app.get_text("/").await, app)
 }

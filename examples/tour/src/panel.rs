@@ -44,7 +44,7 @@ pub(crate) async fn attach(State(panel): State<Panel>, request: Request, next: N
     let filled = async {
         let page = to_bytes(body, MAX_PAGE).await.ok()?;
         let set_cookie = panel.set_cookie(&parts.headers);
-        let panel_html = panel.html(&held, set_cookie.is_some()).ok()?;
+        let panel_html = panel.html(&held, set_cookie.is_some()).await.ok()?;
         let answer_html = panel.answer(set_cookie).ok()?;
         let page = String::from_utf8_lossy(&page);
         let page = page.replacen("<!--answer-->", &answer_html, 1);
@@ -65,15 +65,15 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let own = [(VARY, "Cookie"), (CACHE_CONTROL, "no-store")];
-    Ok((own, Html(panel.html(&headers, false)?)).into_response())
+    Ok((own, Html(panel.html(&headers, false).await?)).into_response())
 }
 
 impl Panel {
     /// The panel for a browser that would send these headers; `fresh` if its ticket was handed out just now.
-    fn html(&self, headers: &HeaderMap, fresh: bool) -> Result<String, minijinja::Error> {
+    async fn html(&self, headers: &HeaderMap, fresh: bool) -> Result<String, Failure> {
         let cookies = Cookies::parse(headers);
         let name = self.sessions.cookie_name();
-        let session = self.sessions.open(headers);
+        let session = self.sessions.open(headers).await?;
         let status = session.status();
         let refusal = match &status {
             Status::Refused(refusal) => {
@@ -91,10 +91,11 @@ impl Panel {
             .filter(|value| !value.is_empty())
             .map(|value| Ticket::read(name, value).describe(&status));
         let (entries, json) = (entries(&session), session.to_tagged_json());
-        self.templates.render(
+        let page = self.templates.render(
             "panel.html",
             context! { ticket, fresh, refusal, others, entries, json },
-        )
+        )?;
+        Ok(page)
     }
 
     /// What this answer did to the session cookie.

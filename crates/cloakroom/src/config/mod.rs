@@ -1,10 +1,12 @@
 //! How sessions behave: cookie attributes, lifetimes, limits, and Flask's names for them.
 
 mod flask;
+mod stored;
 
 use std::time::Duration;
 
 pub use flask::FlaskSettings;
+pub(crate) use stored::StoreSettings;
 
 use crate::{
     Clock,
@@ -46,6 +48,7 @@ pub struct SessionConfig {
     pub(crate) legacy_epoch: bool,
     pub(crate) max_inflated_size: usize,
     pub(crate) clock: Clock,
+    pub(crate) stored: StoreSettings,
 }
 
 /// When a session that was opened but not changed gets a new cookie, with a new time and expiry.
@@ -103,6 +106,7 @@ impl Default for SessionConfig {
             legacy_epoch: false,
             max_inflated_size: crate::token::payload::DEFAULT_MAX_SIZE,
             clock: Clock::system(),
+            stored: StoreSettings::default(),
         }
     }
 }
@@ -117,6 +121,10 @@ impl SessionConfig {
             refresh: Refresh::EachRequest,
             leeway: Duration::ZERO,
             cookie_limit: CookieLimit::Warn(4093),
+            stored: StoreSettings {
+                permanent: true,
+                ..StoreSettings::default()
+            },
             ..Self::default()
         }
     }

@@ -189,6 +189,16 @@ impl Extensions for TaggedJson {
     }
 
     fn value(&self, writer: &mut Writer<'_, Self>, value: &Value) -> Result<(), JsonError> {
+        // What Flask's JSON makes of these has no tag.
+        let plain = match value {
+            Value::Decimal(number) => Some(number.to_string()),
+            Value::Date(date) => Some(date.to_http_date().ok_or(JsonError::DateRange)?),
+            _ => None,
+        };
+        if let Some(plain) = plain {
+            writer.text(&plain.into());
+            return Ok(());
+        }
         let (key, content) = match value {
             Value::Bytes(bytes) => (" b", Text::from(base64::encode_standard(bytes))),
             Value::Markup(markup) => (" m", markup.0.clone()),
@@ -284,7 +294,9 @@ fn resolve(kind: &Kind, content: Value) -> Result<Value, JsonError> {
 /// What Python's `tuple(content)` holds.
 pub(super) fn items(content: Value) -> Option<Vec<Value>> {
     Some(match content {
-        Value::List(items) | Value::Tuple(items) => items,
+        Value::List(items) | Value::Tuple(items) | Value::Set(items) | Value::FrozenSet(items) => {
+            items
+        }
         Value::Text(text) | Value::Markup(Markup(text)) => text
             .code_points()
             .map(|point| Value::Text(Text::from_code_points([point])))

@@ -13,6 +13,7 @@ pub use number::float_repr;
 pub use read::from_slice;
 pub use write::{Style, to_bytes};
 
+pub(crate) use number::float_compact;
 pub(crate) use read::{Objects, read, utf8};
 pub(crate) use scan::{RawText, Scanner, Token};
 pub(crate) use write::{Extensions, Writer, to_display, write_text};

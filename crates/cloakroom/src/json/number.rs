@@ -12,14 +12,27 @@ pub fn float_repr(value: f64) -> String {
     if value.is_infinite() {
         return if value < 0.0 { "-inf" } else { "inf" }.to_owned();
     }
+    layout(value, -4, |exponent| {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        format!("{sign}{:02}", exponent.unsigned_abs())
+    })
+}
+
+/// A finite float as Rust's and msgspec's JSON have it: fixed notation from 1e-5 up to 1e16, else an
+/// exponent without plus sign or padding.
+pub(crate) fn float_compact(value: f64) -> String {
+    layout(value, -5, |exponent| exponent.to_string())
+}
+
+/// The digits of a finite float, in fixed notation for exponents from `fixed_from` to 15.
+fn layout(value: f64, fixed_from: i32, exponent_text: impl Fn(i32) -> String) -> String {
     let shortest = shortest(value);
     let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let mut text = String::with_capacity(shortest.len() + 5);
     // Writing into a string cannot fail.
-    if !(-4..16).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        let _ = write!(text, "{mantissa}e{sign}{:02}", exponent.unsigned_abs());
+    if !(fixed_from..16).contains(&exponent) {
+        let _ = write!(text, "{mantissa}e{}", exponent_text(exponent));
         return text;
     }
     let (minus, mantissa) = match mantissa.strip_prefix('-') {

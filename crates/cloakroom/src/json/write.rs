@@ -54,8 +54,13 @@ pub(crate) fn to_display(value: &Value) -> String {
 
     impl Extensions for Lenient {
         fn value(&self, writer: &mut Writer<'_, Self>, value: &Value) -> Result<(), JsonError> {
-            writer.text(&Text::from(value.to_string()));
-            Ok(())
+            match value {
+                Value::Set(items) | Value::FrozenSet(items) => writer.list(items),
+                other => {
+                    writer.text(&Text::from(other.to_string()));
+                    Ok(())
+                }
+            }
         }
 
         fn tuple(&self, writer: &mut Writer<'_, Self>, items: &[Value]) -> Result<(), JsonError> {
@@ -77,7 +82,7 @@ pub(crate) fn to_display(value: &Value) -> String {
 
 /// What a format does with the values that JSON does not know.
 pub(crate) trait Extensions: Sized {
-    /// Bytes, Markup, UUID or datetime.
+    /// What is neither none, bool, number, text, list, tuple nor dictionary.
     fn value(&self, writer: &mut Writer<'_, Self>, value: &Value) -> Result<(), JsonError>;
 
     fn tuple(&self, writer: &mut Writer<'_, Self>, items: &[Value]) -> Result<(), JsonError>;
@@ -145,9 +150,17 @@ impl<'a, E: Extensions> Writer<'a, E> {
             Value::List(items) => self.list(items)?,
             Value::Tuple(items) => extensions.tuple(self, items)?,
             Value::Dict(dict) => self.dict(dict)?,
-            Value::Bytes(_) | Value::Markup(_) | Value::Uuid(_) | Value::DateTime(_) => {
-                extensions.value(self, value)?;
-            }
+            Value::Bytes(_)
+            | Value::Markup(_)
+            | Value::Uuid(_)
+            | Value::DateTime(_)
+            | Value::Set(_)
+            | Value::FrozenSet(_)
+            | Value::Decimal(_)
+            | Value::Date(_)
+            | Value::Time(_)
+            | Value::TimeDelta(_)
+            | Value::Extension(_) => extensions.value(self, value)?,
         }
         Ok(())
     }

@@ -1,27 +1,95 @@
-/// What the response does to the cookie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Commit {
-    Nothing,
-    Set,
-    Delete,
-}
+//! What the end of a request does to the cookie and to the store, each in one table.
 
 /// What the request did to the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Nothing, and the cookie is fresh enough.
+    /// Nothing, and the session is fresh enough.
     None,
-    /// Nothing, but the cookie's time should move on.
+    /// Nothing, but its time should move on.
     RenewalDue,
     /// Something.
     Modified,
 }
 
+/// What the response does to a cookie that holds the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CookieCommit {
+    Nothing,
+    Set,
+    Delete,
+}
+
 /// Flask's table (`SecureCookieSessionInterface.save_session`, 3.1), in one place.
-pub(crate) fn decide(empty: bool, change: Change) -> Commit {
+pub(crate) fn decide_cookie(empty: bool, change: Change) -> CookieCommit {
     match (empty, change) {
-        (true, Change::Modified) => Commit::Delete,
-        (true, Change::None | Change::RenewalDue) | (false, Change::None) => Commit::Nothing,
-        (false, Change::Modified | Change::RenewalDue) => Commit::Set,
+        (true, Change::Modified) => CookieCommit::Delete,
+        (true, Change::None | Change::RenewalDue) | (false, Change::None) => CookieCommit::Nothing,
+        (false, Change::Modified | Change::RenewalDue) => CookieCommit::Set,
+    }
+}
+
+/// What the store holds for the session, as far as this request knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Nothing yet: a new visitor, or an id that no entry has.
+    None,
+    /// The entry that was loaded.
+    Entry,
+    /// The entry was there, and somebody ended the session meanwhile.
+    Gone,
+}
+
+/// What the session holds now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Nothing, or only whether it is permanent.
+    Empty,
+    Filled,
+}
+
+/// Which id it is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    Same,
+    New,
+}
+
+/// What the end of the request does to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreCommit {
+    Nothing,
+    /// A new expiry, the bytes stay.
+    Touch,
+    /// A new entry under a new id.
+    Create,
+    /// Compare and swap.
+    Replace,
+    /// A new entry under a new id, then the old one goes.
+    Move,
+    /// The entry goes, and the cookie.
+    Delete,
+    /// There is no entry; the cookie goes.
+    Forget,
+}
+
+/// The commit protocol. A session that is gone stays gone, whatever the request did; a request that
+/// changed nothing never writes the content; an entry is only made for a session that holds something.
+pub(crate) fn decide_store(
+    origin: Origin,
+    content: Content,
+    change: Change,
+    identity: Identity,
+) -> StoreCommit {
+    match (origin, content, change, identity) {
+        (Origin::Gone, ..)
+        | (_, _, Change::None, _)
+        | (Origin::None, _, Change::RenewalDue, _)
+        | (Origin::Entry, Content::Empty, Change::RenewalDue, _) => StoreCommit::Nothing,
+        (Origin::None, Content::Empty, Change::Modified, _) => StoreCommit::Forget,
+        (Origin::None, Content::Filled, Change::Modified, _) => StoreCommit::Create,
+        (Origin::Entry, Content::Filled, Change::RenewalDue, _) => StoreCommit::Touch,
+        (Origin::Entry, Content::Empty, Change::Modified, _) => StoreCommit::Delete,
+        (Origin::Entry, Content::Filled, Change::Modified, Identity::Same) => StoreCommit::Replace,
+        (Origin::Entry, Content::Filled, Change::Modified, Identity::New) => StoreCommit::Move,
     }
 }

@@ -1,65 +1,98 @@
 use std::{borrow::Cow, ops::Range};
 
+use bytes::Bytes;
+
+use super::PERMANENT;
 use crate::{
-    format::{Content, IndexedKey, TaggedJson, escaped_key, slice},
+    Error,
+    format::{
+        Content, Format, FormatError, IndexedContent, IndexedKey, Serialization, TaggedJson,
+        escaped_key, slice,
+    },
     json::JsonError,
     value::{Dict, Text, Value},
 };
 
-/// A session's entries, in order of their keys. What came in and was not changed stays the bytes it
-/// came as, until somebody asks for its value.
+/// A session's entries. What came in and was not changed stays the bytes it came as, until somebody asks
+/// for its value.
 pub(crate) struct Entries {
-    /// The JSON text that came in.
-    document: String,
+    document: Document,
+    /// In order of their keys.
     list: Vec<Entry>,
+    /// Entries of a store whose keys are no text, so that only Python code can reach them.
+    others: Vec<Other>,
     /// How many entries came in.
     opened: usize,
     /// Whether anything was set or removed since.
     touched: bool,
+    /// The place of the next entry.
+    next: u32,
+}
+
+/// What came in.
+enum Document {
+    /// A cookie's JSON text.
+    Text(String),
+    /// A store's value.
+    Bytes(Bytes),
 }
 
 struct Entry {
     key: IndexedKey,
     slot: Slot,
+    /// Where it stands among the others in a store's value, which keeps the order of insertion.
+    place: u32,
 }
 
 enum Slot {
     /// Untouched: a range of the document.
     Document(Range<u32>),
+    /// Untouched, from a document that had to be read as a whole.
+    Decoded(Value),
     /// Set in this request.
     Changed(Box<Changed>),
 }
 
 struct Changed {
     value: Value,
-    json: Vec<u8>,
-    /// The text in whose place it stands.
+    encoded: Vec<u8>,
+    /// The bytes in whose place it stands.
     before: Option<Range<u32>>,
+}
+
+/// An entry as it stands in the document.
+struct Other {
+    key: Vec<u8>,
+    value: Vec<u8>,
+    place: u32,
 }
 
 impl Entries {
     pub(crate) fn empty() -> Self {
         Self {
-            document: String::new(),
+            document: Document::Text(String::new()),
             list: Vec::new(),
+            others: Vec::new(),
             opened: 0,
             touched: false,
+            next: 0,
         }
     }
 
-    /// Checks the document and takes it in.
+    /// Checks a cookie's document and takes it in.
     pub(crate) fn open(format: &TaggedJson, document: String) -> Result<Self, JsonError> {
         let entry = |key, value| Entry {
             key,
             slot: Slot::Document(value),
+            place: 0,
         };
         match format.index(&document, entry)? {
             Content::Indexed(list) => {
                 let mut entries = Self {
                     opened: list.len(),
                     list,
-                    document,
-                    touched: false,
+                    document: Document::Text(document),
+                    ..Self::empty()
                 };
                 entries.sort();
                 Ok(entries)
@@ -68,10 +101,12 @@ impl Entries {
                 let mut entries = Self::empty();
                 for (key, value) in dict {
                     let Value::Text(key) = key else { continue };
-                    entries.put(format, key.as_wtf8(), value, || key.clone())?;
+                    let mut encoded = Vec::with_capacity(32);
+                    format.write(&mut encoded, &value)?;
+                    entries.put(key.as_wtf8(), Changed::new(value, encoded), || key.clone());
                 }
                 Ok(Self {
-                    document,
+                    document: Document::Text(document),
                     touched: false,
                     ..entries
                 })
@@ -79,9 +114,60 @@ impl Entries {
         }
     }
 
+    /// Checks a store's value and takes it in; none if it says that there is no session.
+    pub(crate) fn open_stored(
+        format: Serialization,
+        document: Bytes,
+    ) -> Result<Option<Self>, FormatError> {
+        let mut entries = Self::empty();
+        match format.index(&document)? {
+            IndexedContent::Null => return Ok(None),
+            IndexedContent::Entries(list) => {
+                let bytes = |range: &Range<u32>| {
+                    let range = range.start as usize..range.end as usize;
+                    document.get(range).unwrap_or_default().to_vec()
+                };
+                for entry in list {
+                    let place = entries.next_place();
+                    match entry.key {
+                        Some(key) => entries.list.push(Entry {
+                            key: IndexedKey::Escaped(key),
+                            slot: Slot::Document(entry.value_bytes),
+                            place,
+                        }),
+                        None => entries.others.push(Other {
+                            key: bytes(&entry.key_bytes),
+                            value: bytes(&entry.value_bytes),
+                            place,
+                        }),
+                    }
+                }
+            }
+            IndexedContent::Dict(dict) => {
+                for (key, value) in dict {
+                    let place = entries.next_place();
+                    match key {
+                        Value::Text(key) => entries.list.push(Entry {
+                            key: IndexedKey::Escaped(key),
+                            slot: Slot::Decoded(value),
+                            place,
+                        }),
+                        key => entries
+                            .others
+                            .push(Other::encode(format, &key, &value, place)?),
+                    }
+                }
+            }
+        }
+        entries.opened = entries.list.len();
+        entries.document = Document::Bytes(document);
+        entries.sort();
+        Ok(Some(entries))
+    }
+
     /// Puts the entries in order; of one key the last counts. What Flask wrote is in order already.
     fn sort(&mut self) {
-        let document = &self.document;
+        let document = self.document.text();
         let key = |entry: &'_ Entry| entry.key.bytes(document).to_vec();
         if self
             .list
@@ -97,13 +183,19 @@ impl Entries {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.list.len()
+        self.list.len() + self.others.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.len() == 0
     }
 
+    /// Whether there is nothing but Flask's own note that the session is permanent.
+    pub(crate) fn is_empty_but_permanent(&self) -> bool {
+        self.len() == usize::from(self.contains(PERMANENT))
+    }
+
+    /// The keys that are text, in order of their code points.
     pub(crate) fn keys(&self) -> impl Iterator<Item = Cow<'_, Text>> {
         self.list.iter().map(|entry| self.key_text(entry))
     }
@@ -112,63 +204,50 @@ impl Entries {
         self.find(key.as_bytes()).is_ok()
     }
 
-    pub(crate) fn get(&self, format: &TaggedJson, key: &str) -> Option<Value> {
+    pub(crate) fn get(&self, format: &Format, key: &str) -> Option<Value> {
         let place = self.find(key.as_bytes()).ok()?;
         self.list.get(place).map(|entry| self.value(format, entry))
     }
 
     /// Sets a value; on an error nothing has changed.
-    pub(crate) fn set(
-        &mut self,
-        format: &TaggedJson,
-        key: &str,
-        value: Value,
-    ) -> Result<(), JsonError> {
-        self.put(format, key.as_bytes(), value, || key.into())
+    pub(crate) fn insert(&mut self, format: &Format, key: &str, value: Value) -> Result<(), Error> {
+        let mut encoded = Vec::with_capacity(32);
+        let written = match format {
+            Format::Tagged(format) => format.write(&mut encoded, &value).map_err(Into::into),
+            Format::Stored(format) => format.write(&mut encoded, &value),
+        };
+        written.map_err(|source| Error::Write {
+            key: key.to_owned(),
+            source,
+        })?;
+        self.put(key.as_bytes(), Changed::new(value, encoded), || key.into());
+        Ok(())
     }
 
-    fn put(
-        &mut self,
-        format: &TaggedJson,
-        key: &[u8],
-        value: Value,
-        text: impl FnOnce() -> Text,
-    ) -> Result<(), JsonError> {
-        let mut json = Vec::with_capacity(32);
-        format.write(&mut json, &value)?;
+    fn put(&mut self, key: &[u8], mut changed: Box<Changed>, text: impl FnOnce() -> Text) {
         self.touched = true;
         match self.find(key) {
             Ok(place) => {
                 let slot = &mut self.list[place].slot;
-                let before = match slot {
+                changed.before = match slot {
                     Slot::Document(range) => Some(range.clone()),
                     Slot::Changed(changed) => changed.before.take(),
+                    Slot::Decoded(_) => None,
                 };
-                *slot = Slot::Changed(Box::new(Changed {
-                    value,
-                    json,
-                    before,
-                }));
+                *slot = Slot::Changed(changed);
             }
-            Err(place) => {
-                let slot = Slot::Changed(Box::new(Changed {
-                    value,
-                    json,
-                    before: None,
-                }));
-                self.list.insert(
-                    place,
-                    Entry {
-                        key: IndexedKey::Escaped(text()),
-                        slot,
-                    },
-                );
+            Err(index) => {
+                let entry = Entry {
+                    key: IndexedKey::Escaped(text()),
+                    slot: Slot::Changed(changed),
+                    place: self.next_place(),
+                };
+                self.list.insert(index, entry);
             }
         }
-        Ok(())
     }
 
-    pub(crate) fn remove(&mut self, format: &TaggedJson, key: &str) -> Option<Value> {
+    pub(crate) fn remove(&mut self, format: &Format, key: &str) -> Option<Value> {
         let place = self.find(key.as_bytes()).ok()?;
         let entry = self.list.remove(place);
         self.touched = true;
@@ -177,12 +256,20 @@ impl Entries {
 
     pub(crate) fn clear(&mut self) {
         self.list.clear();
+        self.others.clear();
         self.touched = true;
     }
 
-    pub(crate) fn to_dict(&self, format: &TaggedJson) -> Dict {
-        self.list
-            .iter()
+    /// As Flask-Session clears: whether the session is permanent is kept, as no if it was not said.
+    pub(crate) fn clear_but_permanent(&mut self, format: &Format) -> Result<(), Error> {
+        let permanent = self.get(format, PERMANENT).unwrap_or(Value::Bool(false));
+        self.clear();
+        self.insert(format, PERMANENT, permanent)
+    }
+
+    pub(crate) fn to_dict(&self, format: &Format) -> Dict {
+        let entries = self.in_order(format).into_iter();
+        entries
             .map(|entry| (self.key_text(entry).into_owned(), self.value(format, entry)))
             .collect()
     }
@@ -191,32 +278,36 @@ impl Entries {
     pub(crate) fn differ(&self) -> bool {
         self.list.len() != self.opened
             || self.list.iter().any(|entry| match &entry.slot {
-                Slot::Document(_) => false,
+                Slot::Document(_) | Slot::Decoded(_) => false,
                 Slot::Changed(changed) => {
                     let before = changed.before.as_ref();
-                    before.is_none_or(|before| self.slice(before).as_bytes() != changed.json)
+                    before.is_none_or(|before| self.document.slice(before) != changed.encoded)
                 }
             })
     }
 
-    /// The session's JSON text: untouched entries as they came, the others as Flask writes them.
-    pub(crate) fn to_json(&self, format: &TaggedJson) -> Vec<u8> {
-        if !self.touched && !self.document.is_empty() {
-            return self.document.as_bytes().to_vec();
+    /// The session's document: untouched entries as they came, the others as Python writes them.
+    pub(crate) fn to_bytes(&self, format: &Format) -> Result<Vec<u8>, Error> {
+        let document = self.document.bytes();
+        if !self.touched && !document.is_empty() {
+            return Ok(document.to_vec());
         }
-        let mut out = Vec::with_capacity(self.document.len() + 64);
-        self.write(format, &mut out);
-        out
+        let mut out = Vec::with_capacity(document.len() + 64);
+        match format {
+            Format::Tagged(format) => self.write_tagged(format, &mut out),
+            Format::Stored(format) => self.write_stored(*format, &mut out)?,
+        }
+        Ok(out)
     }
 
-    fn write(&self, format: &TaggedJson, out: &mut Vec<u8>) {
+    fn write_tagged(&self, format: &TaggedJson, out: &mut Vec<u8>) {
         if let [only] = &self.list[..] {
             let key = self.key_text(only);
             if let Some(key) = key.as_str().filter(|key| format.is_tag(key)) {
                 out.extend_from_slice(b"{\" di\":{");
                 format.write_key(out, &escaped_key(key).into());
                 out.push(b':');
-                out.extend_from_slice(self.json(only));
+                out.extend_from_slice(self.encoded(only));
                 out.extend_from_slice(b"}}");
                 return;
             }
@@ -230,20 +321,49 @@ impl Entries {
                 // A key without escapes stands in the document as it has to be written, if it is printable ASCII.
                 IndexedKey::Plain(range)
                     if self
+                        .document
                         .slice(range)
-                        .bytes()
+                        .iter()
                         .all(|byte| matches!(byte, b' '..=b'~')) =>
                 {
                     out.push(b'"');
-                    out.extend_from_slice(self.slice(range).as_bytes());
+                    out.extend_from_slice(self.document.slice(range));
                     out.push(b'"');
                 }
                 _ => format.write_key(out, &self.key_text(entry)),
             }
             out.push(b':');
-            out.extend_from_slice(self.json(entry));
+            out.extend_from_slice(self.encoded(entry));
         }
         out.push(b'}');
+    }
+
+    fn write_stored(&self, format: Serialization, out: &mut Vec<u8>) -> Result<(), Error> {
+        let named = |key: &Text| {
+            let key = key.to_string();
+            |source| Error::Write { key, source }
+        };
+        let mut parts: Vec<(u32, Cow<'_, [u8]>, Cow<'_, [u8]>)> = Vec::with_capacity(self.len());
+        for entry in &self.list {
+            let text = self.key_text(entry);
+            let mut key = Vec::with_capacity(32);
+            format.write_key(&mut key, &text).map_err(named(&text))?;
+            let value = match &entry.slot {
+                Slot::Decoded(value) => {
+                    let mut encoded = Vec::new();
+                    format.write(&mut encoded, value).map_err(named(&text))?;
+                    Cow::Owned(encoded)
+                }
+                Slot::Document(_) | Slot::Changed(_) => Cow::Borrowed(self.encoded(entry)),
+            };
+            parts.push((entry.place, Cow::Owned(key), value));
+        }
+        for other in &self.others {
+            parts.push((other.place, (&other.key).into(), (&other.value).into()));
+        }
+        parts.sort_unstable_by_key(|(place, ..)| *place);
+        let entries = parts.iter().map(|(_, key, value)| (&**key, &**value));
+        format.assemble(out, entries).map_err(Error::Unwritable)
     }
 
     /// The largest keys with the bytes of their values' text.
@@ -251,48 +371,124 @@ impl Entries {
         let mut sizes: Vec<(String, usize)> = self
             .list
             .iter()
-            .map(|entry| (self.key_text(entry).to_string(), self.json(entry).len()))
+            .map(|entry| (self.key_text(entry).to_string(), self.encoded(entry).len()))
             .collect();
         sizes.sort_by(|(_, left), (_, right)| right.cmp(left));
         sizes.truncate(count);
         sizes
     }
 
-    fn find(&self, key: &[u8]) -> Result<usize, usize> {
-        self.list
-            .binary_search_by(|entry| entry.key.bytes(&self.document).cmp(key))
+    fn next_place(&mut self) -> u32 {
+        let place = self.next;
+        self.next += 1;
+        place
     }
 
-    fn slice(&self, range: &Range<u32>) -> &str {
-        slice(&self.document, range)
+    /// As Python would list them: sorted from a cookie, in order of insertion from a store.
+    fn in_order(&self, format: &Format) -> Vec<&Entry> {
+        let mut entries: Vec<&Entry> = self.list.iter().collect();
+        if let Format::Stored(_) = format {
+            entries.sort_by_key(|entry| entry.place);
+        }
+        entries
+    }
+
+    fn find(&self, key: &[u8]) -> Result<usize, usize> {
+        let document = self.document.text();
+        self.list
+            .binary_search_by(|entry| entry.key.bytes(document).cmp(key))
     }
 
     fn key_text<'a>(&'a self, entry: &'a Entry) -> Cow<'a, Text> {
         match &entry.key {
-            IndexedKey::Plain(range) => Cow::Owned(self.slice(range).into()),
+            IndexedKey::Plain(range) => Cow::Owned(slice(self.document.text(), range).into()),
             IndexedKey::Escaped(text) => Cow::Borrowed(text),
         }
     }
 
-    fn json<'a>(&'a self, entry: &'a Entry) -> &'a [u8] {
+    /// The bytes of an entry's value; none yet of one that was read as a whole.
+    fn encoded<'a>(&'a self, entry: &'a Entry) -> &'a [u8] {
         match &entry.slot {
-            Slot::Document(range) => self.slice(range).as_bytes(),
-            Slot::Changed(changed) => &changed.json,
+            Slot::Document(range) => self.document.slice(range),
+            Slot::Changed(changed) => &changed.encoded,
+            Slot::Decoded(_) => &[],
         }
     }
 
-    fn value(&self, format: &TaggedJson, entry: &Entry) -> Value {
-        match &entry.slot {
-            Slot::Document(range) => {
-                let json = self.slice(range);
+    fn value(&self, format: &Format, entry: &Entry) -> Value {
+        match (&entry.slot, format) {
+            (Slot::Changed(changed), _) => changed.value.clone(),
+            (Slot::Decoded(value), _) => value.clone(),
+            // Opening the session has checked that every entry can be read.
+            (Slot::Document(range), Format::Stored(format)) => {
+                format.read(self.document.slice(range)).unwrap_or_default()
+            }
+            (Slot::Document(range), Format::Tagged(format)) => {
+                let json = slice(self.document.text(), range);
                 match json.parse::<i64>() {
                     // An id or a counter, as most entries are, needs no reader.
                     Ok(int) => Value::from(int),
-                    // Opening the session has checked that every entry can be read.
                     Err(_) => format.read(json).unwrap_or_default(),
                 }
             }
-            Slot::Changed(changed) => changed.value.clone(),
         }
+    }
+}
+
+impl Document {
+    /// The text, if it is one.
+    #[inline]
+    fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Bytes(_) => "",
+        }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
+    #[inline]
+    fn slice(&self, range: &Range<u32>) -> &[u8] {
+        self.bytes()
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or_default()
+    }
+}
+
+impl Changed {
+    fn new(value: Value, encoded: Vec<u8>) -> Box<Self> {
+        Box::new(Self {
+            value,
+            encoded,
+            before: None,
+        })
+    }
+}
+
+impl Other {
+    fn encode(
+        format: Serialization,
+        key: &Value,
+        value: &Value,
+        place: u32,
+    ) -> Result<Self, FormatError> {
+        let mut other = Self {
+            key: Vec::new(),
+            value: Vec::new(),
+            place,
+        };
+        match format {
+            // JSON has no other keys than text.
+            Serialization::Json => format.write_key(&mut other.key, &key.to_string().into())?,
+            _ => format.write(&mut other.key, key)?,
+        }
+        format.write(&mut other.value, value)?;
+        Ok(other)
     }
 }

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-use super::Session;
-use crate::value::Value;
+use super::{Entries, Operation, Session};
+use crate::{Error, format::Format, value::Value};
 
 /// The key under which Flask keeps flashed messages.
 const FLASHES: &str = "_flashes";
@@ -61,12 +61,12 @@ impl Session {
         let Some(mut state) = self.write_late("flash") else {
             return;
         };
-        let mut list = match state.entries.get(self.format(), FLASHES) {
-            Some(Value::List(list) | Value::Tuple(list)) => list,
-            _ => Vec::new(),
-        };
-        list.push(Value::Tuple(vec![category.into(), message.into()]));
-        state.set_plain(self.format(), FLASHES, Value::List(list));
+        let flash = Value::Tuple(vec![category.into(), message.into()]);
+        if let Err(error) = append(&mut state.entries, self.format(), flash.clone()) {
+            tracing::warn!(%error, "flashed message lost");
+            return;
+        }
+        state.changed(|| Operation::Flash(flash));
     }
 
     /// All messages, which are thereby used up. Later calls in the same request give the same ones.
@@ -82,18 +82,17 @@ impl Session {
             return taken.clone();
         }
         let list = match state.entries.remove(self.format(), FLASHES) {
-            Some(value) => {
-                state.touch();
-                value
+            Some(Value::List(list) | Value::Tuple(list)) => {
+                state.changed(|| Operation::TakeFlashes(list.clone()));
+                list
             }
-            None => Value::None,
-        };
-        let flashes: Vec<Flash> = match list {
-            Value::List(list) | Value::Tuple(list) => {
-                list.into_iter().filter_map(Flash::from_value).collect()
+            Some(_) => {
+                state.changed(|| Operation::Remove(FLASHES.to_owned()));
+                Vec::new()
             }
-            _ => Vec::new(),
+            None => Vec::new(),
         };
+        let flashes: Vec<Flash> = list.into_iter().filter_map(Flash::from_value).collect();
         state.taken = Some(flashes.clone());
         flashes
     }
@@ -113,5 +112,37 @@ impl Session {
             });
         }
         flashes
+    }
+}
+
+/// Adds a message to those that wait.
+pub(super) fn append(entries: &mut Entries, format: &Format, flash: Value) -> Result<(), Error> {
+    let mut list = match entries.get(format, FLASHES) {
+        Some(Value::List(list) | Value::Tuple(list)) => list,
+        _ => Vec::new(),
+    };
+    list.push(flash);
+    entries.insert(format, FLASHES, Value::List(list))
+}
+
+/// Takes out the messages that were shown and leaves those that came meanwhile.
+pub(super) fn discard(
+    entries: &mut Entries,
+    format: &Format,
+    shown: &[Value],
+) -> Result<(), Error> {
+    let Some(Value::List(mut list) | Value::Tuple(mut list)) = entries.get(format, FLASHES) else {
+        return Ok(());
+    };
+    for flash in shown {
+        if let Some(place) = list.iter().position(|waiting| waiting == flash) {
+            list.remove(place);
+        }
+    }
+    if list.is_empty() {
+        entries.remove(format, FLASHES);
+        Ok(())
+    } else {
+        entries.insert(format, FLASHES, Value::List(list))
     }
 }

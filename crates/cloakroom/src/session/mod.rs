@@ -3,12 +3,17 @@
 mod commit;
 mod entries;
 mod flash;
+mod id;
+mod journal;
 mod key;
+mod state;
 mod status;
+mod stored;
 mod typed;
 
 use std::{
     fmt,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -20,12 +25,19 @@ pub use key::{Key, SessionKey, TypedKey};
 pub use status::{Refusal, Status};
 pub use typed::Typed;
 
-pub(crate) use commit::{Change, Commit, decide};
+pub(crate) use commit::{
+    Change, Content, CookieCommit, Identity, Origin, StoreCommit, decide_cookie, decide_store,
+};
 pub(crate) use entries::Entries;
+pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
+pub(crate) use journal::Operation;
+pub(crate) use state::{Home, State};
+pub(crate) use stored::{Entry, Stored};
 
 use crate::{
     Error,
-    format::TaggedJson,
+    format::{Format, TaggedJson},
+    store::Record,
     value::{Dict, Value, from_value, to_value},
 };
 
@@ -75,56 +87,24 @@ struct Inner {
 
 /// What a session needs from the room that opened it.
 pub(crate) trait Backend: Send + Sync {
-    fn format(&self) -> &TaggedJson;
+    fn format(&self) -> &Format;
 
-    /// The Set-Cookie header that the state calls for, if any.
-    fn commit(&self, state: &State) -> Result<Option<HeaderValue>, Error>;
+    /// Makes what the session holds now last, and says what the response has to set.
+    fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a>;
 }
 
-/// Everything that is known of a session in this request.
-pub(crate) struct State {
-    pub(crate) entries: Entries,
-    pub(crate) status: Status,
-    pub(crate) modified: bool,
-    /// The cookie is to be written whatever it holds.
-    pub(crate) regenerated: bool,
-    /// Counts changes, so that `update` notices one made meanwhile.
-    version: u64,
-    /// Flashes taken out in this request, for later calls.
-    taken: Option<Vec<Flash>>,
-    /// What `save` has decided, until something changes again.
-    saved: Option<Saved>,
-    closed: bool,
+/// The Set-Cookie header that a commit calls for, if any: at once, or when a store has answered.
+pub(crate) enum Commit<'a> {
+    Done(Result<Option<HeaderValue>, Error>),
+    Pending(Pin<Box<dyn Future<Output = Result<Option<HeaderValue>, Error>> + Send + 'a>>),
 }
 
-/// The header that `save` made, or none if there is nothing to send.
-struct Saved(Option<HeaderValue>);
-
-impl State {
-    pub(crate) fn new(entries: Entries, status: Status) -> Self {
-        Self {
-            entries,
-            status,
-            modified: false,
-            regenerated: false,
-            version: 0,
-            taken: None,
-            saved: None,
-            closed: false,
+impl Commit<'_> {
+    pub(crate) async fn finish(self) -> Result<Option<HeaderValue>, Error> {
+        match self {
+            Self::Done(result) => result,
+            Self::Pending(future) => future.await,
         }
-    }
-
-    /// Whether the session is permanent; Flask's `session.permanent`.
-    pub(crate) fn permanent(&self, format: &TaggedJson) -> bool {
-        self.entries
-            .get(format, PERMANENT)
-            .is_some_and(|value| value.is_truthy())
-    }
-
-    fn touch(&mut self) {
-        self.modified = true;
-        self.version += 1;
-        self.saved = None;
     }
 }
 
@@ -177,7 +157,7 @@ impl Session {
     pub fn insert<T: Serialize>(&self, key: impl TypedKey<T>, value: T) -> Result<(), Error> {
         let key = key.as_key();
         let value = stored(key, &value)?;
-        self.write_open()?.set(self.format(), key, value)
+        self.write_open()?.insert(self.format(), key, value)
     }
 
     /// Removes `key` and returns what was there. A missing key changes nothing.
@@ -186,10 +166,8 @@ impl Session {
     #[doc(alias = "pop")]
     #[doc(alias = "__delitem__")]
     pub fn remove(&self, key: impl SessionKey) -> Option<Value> {
-        let mut state = self.write_late("remove")?;
-        let value = state.entries.remove(self.format(), key.as_key())?;
-        state.touch();
-        Some(value)
+        self.write_late("remove")?
+            .remove(self.format(), key.as_key())
     }
 
     /// Removes `key` and returns what was there as the type asked for. A missing key changes nothing.
@@ -206,23 +184,23 @@ impl Session {
             return Ok(None);
         };
         let value = convert(key, value)?;
-        state.entries.remove(self.format(), key);
-        state.touch();
+        state.remove(self.format(), key);
         Ok(Some(value))
     }
 
     /// Sets `key` to what `change` makes of its value, and returns that.
     ///
-    /// Use it wherever the new value depends on the old one. `change` may run more than once, when
-    /// another task changed the session meanwhile, so it should do nothing but compute; it must not
-    /// hold borrowed data (`move` helps).
+    /// Use it wherever the new value depends on the old one. `change` may run more than once: when another
+    /// task changed the session meanwhile, and, with a store, when another request did, on what that one
+    /// left (so the number stored may then be a later one than the number returned). It should do nothing
+    /// but compute, and must not hold borrowed data (`move` helps).
     ///
     /// # Errors
     ///
     /// As [`get`](Self::get) and [`insert`](Self::insert).
     pub fn update<T, F>(&self, key: impl TypedKey<T>, change: F) -> Result<T, Error>
     where
-        T: Serialize + DeserializeOwned,
+        T: Serialize + DeserializeOwned + 'static,
         F: Fn(Option<T>) -> T + Send + 'static,
     {
         let key = key.as_key();
@@ -236,7 +214,15 @@ impl Session {
             let value = stored(key, &new)?;
             let mut state = self.write_open()?;
             if state.version == version {
-                state.set(self.format(), key, value)?;
+                state.entries.insert(self.format(), key, value)?;
+                state.changed(|| {
+                    let name = key.to_owned();
+                    let again = move |old: Option<Value>| {
+                        let old = old.map(|old| convert(&name, old)).transpose()?;
+                        stored(&name, &change(old))
+                    };
+                    Operation::Update(key.to_owned(), Box::new(again))
+                });
                 return Ok(new);
             }
         }
@@ -259,7 +245,9 @@ impl Session {
         }
         let value = default();
         let encoded = stored(key, &value)?;
-        self.write_open()?.set(self.format(), key, encoded)?;
+        let mut state = self.write_open()?;
+        state.entries.insert(self.format(), key, encoded.clone())?;
+        state.changed(|| Operation::SetIfMissing(key.to_owned(), encoded));
         Ok(value)
     }
 
@@ -269,14 +257,24 @@ impl Session {
         self.read().entries.contains(key.as_key())
     }
 
-    /// Removes everything, `_permanent` and flashes included, and with it the cookie.
+    /// Removes everything, `_permanent` and flashes included, and with it the cookie: a logout.
     ///
-    /// In a cookie session this ends the session in this browser; a copy of the old cookie stays
-    /// valid until it expires.
+    /// In a store this ends the session for everyone who has its id, and requests that began before
+    /// cannot bring it back. What is inserted afterwards stays under the same id; see
+    /// [`destroy`](Self::destroy). In a cookie it ends the session in this browser; a copy of the old
+    /// cookie stays valid until it expires.
     pub fn clear(&self) {
         if let Some(mut state) = self.write_late("clear") {
-            state.entries.clear();
-            state.touch();
+            state.clear(self.format());
+        }
+    }
+
+    /// Ends this session for good: as [`clear`](Self::clear), and what is inserted afterwards begins a new
+    /// session under a new id.
+    pub fn destroy(&self) {
+        if let Some(mut state) = self.write_late("destroy") {
+            state.clear(self.format());
+            state.regenerated = true;
         }
     }
 
@@ -309,19 +307,23 @@ impl Session {
     /// The session as Flask would write it: tagged JSON, compact and sorted.
     pub fn to_tagged_json(&self) -> String {
         let value = Value::Dict(self.snapshot());
+        let format = match self.format() {
+            Format::Tagged(format) => format,
+            Format::Stored(_) => &TaggedJson::new(),
+        };
         // What a session holds can be written: it was read, or checked when it was set.
-        let text = self.format().to_bytes(&value).unwrap_or_default();
+        let text = format.to_bytes(&value).unwrap_or_default();
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// The text that the cookie is made of: what was not changed, byte for byte as it came.
-    pub(crate) fn to_json(&self) -> Vec<u8> {
-        self.read().entries.to_json(self.format())
+    /// What the cookie or the entry is made of: what was not changed, byte for byte as it came.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        self.read().entries.to_bytes(self.format())
     }
 
     /// Whether the request brought no session that could be opened.
     pub fn is_new(&self) -> bool {
-        !matches!(self.read().status, Status::Loaded { .. })
+        !matches!(self.read().status, Status::Loaded { .. } | Status::Stored)
     }
 
     /// Whether this request changed the session; Flask's `session.modified`.
@@ -348,14 +350,19 @@ impl Session {
     /// bounds either kind.
     #[doc(alias = "permanent")]
     pub fn set_permanent(&self, permanent: bool) {
-        if let Some(mut state) = self.write_late("set_permanent") {
-            state.set_plain(self.format(), PERMANENT, Value::Bool(permanent));
+        if let Some(mut state) = self.write_late("set_permanent")
+            && let Err(error) = state.insert(self.format(), PERMANENT, Value::Bool(permanent))
+        {
+            tracing::warn!(%error, "session change lost");
         }
     }
 
-    /// Marks a change of privilege, such as a login: the session gets a new identity with the same
-    /// content. A cookie session has no id, so here it means that the cookie is written anew, with a
-    /// new time.
+    /// Marks a change of privilege, such as a login: the session gets a new id with the same content.
+    ///
+    /// In a store the new entry is there before the old one goes, so a response that fails on its way
+    /// loses nothing, and the old id is dead before the new cookie leaves. A cookie session has no id, so
+    /// there it means that the cookie is written anew, with a new time.
+    #[doc(alias = "cycle_key")]
     pub fn regenerate(&self) {
         if let Some(mut state) = self.write_late("regenerate") {
             state.regenerated = true;
@@ -363,33 +370,76 @@ impl Session {
         }
     }
 
-    /// Encodes the session now, so that an error reaches the handler while it can still answer.
+    /// Saves the session now, so that an error reaches the handler while it can still answer.
     ///
     /// Without it the same happens when the response's headers leave. Changes made after `save` and
-    /// before the headers leave are encoded then; once a body streams, changes are refused with
+    /// before the headers leave are saved then; once a body streams, changes are refused with
     /// [`Error::ResponseStarted`].
     ///
     /// # Errors
     ///
-    /// [`Error::CookieTooLarge`] if the browser would drop the cookie.
-    pub fn save(&self) -> Result<(), Error> {
-        let mut state = self.write_open()?;
-        let header = self.inner.backend.commit(&state)?;
-        state.saved = Some(Saved(header));
+    /// [`Error::CookieTooLarge`] if the browser would drop the cookie; with a store,
+    /// [`Error::StoreUnavailable`], [`Error::StoreRefused`] and [`Error::Contended`].
+    pub async fn save(&self) -> Result<(), Error> {
+        drop(self.write_open()?);
+        let header = self.inner.backend.commit(self).finish().await?;
+        self.lock().set_saved(header);
         Ok(())
     }
 
     /// The header for the response; from now on changes are refused.
-    pub(crate) fn close(&self) -> Result<Option<HeaderValue>, Error> {
+    pub(crate) fn close(&self) -> Commit<'_> {
         let mut state = self.lock();
         state.closed = true;
-        match state.saved.take() {
-            Some(Saved(header)) => Ok(header),
-            None => self.inner.backend.commit(&state),
+        if let Home::Cookie = state.home
+            && let Some(header) = state.take_saved()
+        {
+            return Commit::Done(Ok(header));
+        }
+        drop(state);
+        self.inner.backend.commit(self)
+    }
+
+    /// A header that must go out even if the commit failed.
+    pub(crate) fn saved_header(&self) -> Option<HeaderValue> {
+        self.lock().saved_header()
+    }
+
+    /// Puts what the store holds by now in the place of what was loaded, and does everything again that
+    /// this request did.
+    pub(crate) fn rebase(&self, mut entries: Entries, base: Record) -> Result<(), Error> {
+        let mut done: Vec<Operation> = Vec::new();
+        loop {
+            let more = self.with_state(|state| state.take_journal());
+            // No lock is held here: the functions of updates may look at the session itself.
+            for operation in &more {
+                operation.replay(&mut entries, self.format())?;
+            }
+            done.extend(more);
+            let mut state = self.lock();
+            if state.journal_length() == 0 {
+                state.rebase(entries, base, done);
+                return Ok(());
+            }
         }
     }
 
-    fn format(&self) -> &TaggedJson {
+    /// The id under which a store has it.
+    pub(crate) fn id(&self) -> Option<SessionId> {
+        self.with_state(|state| match &state.home {
+            Home::Store(stored) => match &stored.entry {
+                Entry::Live { id, .. } => Some(id.clone()),
+                Entry::None | Entry::Gone => None,
+            },
+            Home::Cookie => None,
+        })
+    }
+
+    pub(crate) fn with_state<R>(&self, with: impl FnOnce(&mut State) -> R) -> R {
+        with(&mut self.lock())
+    }
+
+    fn format(&self) -> &Format {
         self.inner.backend.format()
     }
 
@@ -423,28 +473,6 @@ impl Session {
             .state
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn set(&mut self, format: &TaggedJson, key: &str, value: Value) -> Result<(), Error> {
-        match self.entries.set(format, key, value) {
-            Ok(()) => {
-                self.touch();
-                Ok(())
-            }
-            Err(source) => Err(Error::Write {
-                key: key.to_owned(),
-                source,
-            }),
-        }
-    }
-
-    /// Sets a value that can always be written.
-    fn set_plain(&mut self, format: &TaggedJson, key: &str, value: Value) {
-        if let Err(error) = self.set(format, key, value) {
-            tracing::warn!(%error, "session change lost");
-        }
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Status {
         /// Which key verified it: 0 is the signing key, from 1 on the fallbacks, the newest first.
         key_index: usize,
     },
+    /// The store has an entry for the id in the cookie.
+    Stored,
     /// The cookie was not good, so the session is empty. The browser keeps the cookie until something
     /// is stored: another server with another key may still take it.
     Refused(Refusal),
@@ -25,11 +27,18 @@ pub enum Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
+    /// The cookie holds no session id: other characters, or too few or too many.
+    #[error("the cookie does not hold a session id")]
+    MalformedId,
     /// No key made this signature: another secret, another salt, or altered text.
     #[error(
         "the signature does not match: another secret key signed it, or the cookie was altered"
     )]
     BadSignature,
+    /// The store has no entry for the id: the session expired or was ended, or the id was made up. It is
+    /// never used for a new session.
+    #[error("the store has no session of this id: it expired, was ended, or never was")]
+    UnknownId,
     /// The signature is good but there is no readable time in it.
     #[error("the time in the cookie is missing or unreadable")]
     BadTimestamp,
@@ -45,8 +54,8 @@ pub enum Refusal {
     /// It nests deeper than the limit.
     #[error("the cookie nests deeper than the limit")]
     TooDeep,
-    /// The signature is good but what was signed is not a session.
-    #[error("the cookie is signed but does not hold a session")]
+    /// The signature is good, or the entry is there, but what it holds is not a session.
+    #[error("what the cookie or the store holds is not a session")]
     BadPayload,
 }
 
@@ -54,6 +63,8 @@ impl Refusal {
     /// A short code for logs and programs, such as `bad_signature`.
     pub fn code(self) -> &'static str {
         match self {
+            Self::MalformedId => "malformed_id",
+            Self::UnknownId => "unknown_id",
             Self::BadSignature => "bad_signature",
             Self::BadTimestamp => "bad_timestamp",
             Self::FromTheFuture => "from_the_future",

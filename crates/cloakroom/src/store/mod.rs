@@ -18,18 +18,45 @@
 #[cfg(feature = "conformance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod error;
+#[cfg(feature = "file")]
+mod file;
 mod handle;
+#[cfg(feature = "memcached")]
+mod memcached;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod sql;
 mod sweep;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::{DynamoDbStore, MAX_DYNAMODB_VALUE};
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};
+#[cfg(feature = "file")]
+#[cfg_attr(docsrs, doc(cfg(feature = "file")))]
+pub use file::FileStore;
 pub use handle::Store;
+#[cfg(feature = "memcached")]
+#[cfg_attr(docsrs, doc(cfg(feature = "memcached")))]
+pub use memcached::MemcachedStore;
 pub use memory::MemoryStore;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use redis::RedisStore;
+#[cfg(feature = "mysql")]
+pub use sql::MySqlStore;
+#[cfg(feature = "postgres")]
+pub use sql::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use sql::SqliteStore;
 pub use sweep::Sweeper;
 
 /// How one kind of store does what a [`Store`] can.

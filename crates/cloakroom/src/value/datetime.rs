@@ -110,25 +110,33 @@ impl fmt::Display for DateTime {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let local = self.unix_seconds + i64::from(self.offset.unwrap_or(0));
         let (year, month, day) = civil_from_days(local.div_euclid(86_400));
+        write!(formatter, "{year:04}-{month:02}-{day:02}T")?;
         let second = local.rem_euclid(86_400);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        write!(
-            formatter,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-        )?;
-        if self.microsecond != 0 {
-            write!(formatter, ".{:06}", self.microsecond)?;
-        }
-        let Some(offset) = self.offset else {
-            return Ok(());
-        };
-        let (sign, size) = (if offset < 0 { '-' } else { '+' }, offset.unsigned_abs());
-        write!(formatter, "{sign}{:02}:{:02}", size / 3600, size / 60 % 60)?;
-        if size % 60 != 0 {
-            write!(formatter, ":{:02}", size % 60)?;
-        }
-        Ok(())
+        write_clock(formatter, second, self.microsecond, self.offset)
     }
+}
+
+/// The time of day in Python's `isoformat()`.
+pub(super) fn write_clock(
+    formatter: &mut fmt::Formatter<'_>,
+    second: i64,
+    microsecond: u32,
+    offset: Option<i32>,
+) -> fmt::Result {
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    write!(formatter, "{hour:02}:{minute:02}:{second:02}")?;
+    if microsecond != 0 {
+        write!(formatter, ".{microsecond:06}")?;
+    }
+    let Some(offset) = offset else {
+        return Ok(());
+    };
+    let (sign, size) = (if offset < 0 { '-' } else { '+' }, offset.unsigned_abs());
+    write!(formatter, "{sign}{:02}:{:02}", size / 3600, size / 60 % 60)?;
+    if size % 60 != 0 {
+        write!(formatter, ":{:02}", size % 60)?;
+    }
+    Ok(())
 }
 
 impl fmt::Debug for DateTime {
@@ -148,64 +156,88 @@ impl FromStr for DateTime {
 }
 
 fn parse_iso(text: &[u8]) -> Option<DateTime> {
-    let (stamp, mut rest) = text.split_at_checked(19)?;
-    let number = |range: std::ops::Range<usize>| digits(stamp.get(range)?);
-    let separators = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
-    if separators
-        .iter()
-        .any(|(place, byte)| stamp[*place] != *byte)
-        || !matches!(stamp[10], b'T' | b't' | b' ')
-    {
+    let (date, time) = text.split_at_checked(11)?;
+    let [
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T' | b't' | b' ',
+    ] = *date
+    else {
         return None;
-    }
-    let local = civil_seconds(
-        number(0..4)?,
-        number(5..7)?,
-        number(8..10)?,
-        number(11..13)?,
-        number(14..16)?,
-        number(17..19)?,
-    )?;
-    let mut microsecond = 0;
-    if let [b'.', after @ ..] = rest {
-        let length = after
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        if !(1..=9).contains(&length) {
-            return None;
-        }
-        for place in 0..6 {
-            microsecond = microsecond * 10
-                + after
-                    .get(place)
-                    .filter(|_| place < length)
-                    .map_or(0, |byte| u32::from(byte - b'0'));
-        }
-        rest = &after[length..];
-    }
+    };
+    let (year, month) = (digits(&[y1, y2, y3, y4])?, digits(&[m1, m2])?);
+    let midnight = civil_seconds(year, month, digits(&[d1, d2])?, 0, 0, 0)?;
+    let clock = clock_reading(time)?;
+    let unix_seconds = midnight + clock.second - i64::from(clock.offset.unwrap_or(0));
+    DateTime::from_parts(unix_seconds, clock.microsecond, clock.offset).ok()
+}
+
+/// What a clock shows.
+pub(super) struct ClockReading {
+    /// Since midnight.
+    pub(super) second: i64,
+    pub(super) microsecond: u32,
+    pub(super) offset: Option<i32>,
+}
+
+/// Reads `HH:MM:SS`, a fraction of up to nine digits cut to microseconds, `Z` or an offset or neither.
+pub(super) fn clock_reading(text: &[u8]) -> Option<ClockReading> {
+    let [h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] = text else {
+        return None;
+    };
+    let second = clock_seconds([*h1, *h2], [*m1, *m2], [*s1, *s2])?;
+    let (microsecond, rest) = match rest {
+        [b'.', after @ ..] => fraction(after)?,
+        rest => (0, rest),
+    };
     let offset = match rest {
         [] => None,
         [b'Z' | b'z'] => Some(0),
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2, seconds @ ..] => {
             let seconds = match seconds {
-                [] => 0,
-                [b':', s1, s2] => digits(&[*s1, *s2])?,
+                [] => *b"00",
+                [b':', s1, s2] => [*s1, *s2],
                 _ => return None,
             };
-            let (hours, minutes) = (digits(&[*h1, *h2])?, digits(&[*m1, *m2])?);
-            if hours > 23 || minutes > 59 || seconds > 59 {
-                return None;
-            }
-            let size = i32::try_from(hours * 3600 + minutes * 60 + seconds).ok()?;
+            let size = i32::try_from(clock_seconds([*h1, *h2], [*m1, *m2], seconds)?).ok()?;
             Some(if *sign == b'-' { -size } else { size })
         }
         _ => return None,
     };
-    DateTime::from_parts(local - i64::from(offset.unwrap_or(0)), microsecond, offset).ok()
+    Some(ClockReading {
+        second,
+        microsecond,
+        offset,
+    })
 }
 
-fn digits(text: &[u8]) -> Option<i64> {
+fn clock_seconds(hours: [u8; 2], minutes: [u8; 2], seconds: [u8; 2]) -> Option<i64> {
+    let (hours, minutes, seconds) = (digits(&hours)?, digits(&minutes)?, digits(&seconds)?);
+    (hours < 24 && minutes < 60 && seconds < 60).then_some(hours * 3600 + minutes * 60 + seconds)
+}
+
+/// Microseconds of the digits after the point, and what follows those.
+fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
+    let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if !(1..=9).contains(&length) {
+        return None;
+    }
+    let (fraction, rest) = text.split_at(length);
+    let microsecond = (0..6).fold(0, |number, place| {
+        number * 10 + fraction.get(place).map_or(0, |byte| u32::from(byte - b'0'))
+    });
+    Some((microsecond, rest))
+}
+
+pub(super) fn digits(text: &[u8]) -> Option<i64> {
     text.iter().try_fold(0, |number, byte| {
         byte.is_ascii_digit()
             .then(|| number * 10 + i64::from(byte - b'0'))

@@ -9,7 +9,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{ConversionError, Int, Markup, Text, Value, ser::names};
+use super::{ConversionError, Extension, Int, Markup, Text, Value, ser::names};
 
 /// A value as the Rust type asked for; see the table at [`Value`].
 ///
@@ -90,6 +90,13 @@ impl ValueDeserializer {
             Value::Markup(Markup(text)) => ("markup", Value::Text(text)),
             Value::Uuid(uuid) => ("uuid", Value::from(uuid.to_string())),
             Value::DateTime(value) => ("datetime", Value::from(value.to_string())),
+            Value::Set(items) => ("set", Value::List(items)),
+            Value::FrozenSet(items) => ("frozenset", Value::List(items)),
+            Value::Decimal(value) => ("decimal", Value::from(value.to_string())),
+            Value::Date(value) => ("date", Value::from(value.to_string())),
+            Value::Time(value) => ("time", Value::from(value.to_string())),
+            Value::TimeDelta(value) => ("timedelta", Value::from(value.to_string())),
+            Value::Extension(value) => ("ext", pair(&value)),
             Value::Int(int) if int.as_i64().is_none() => ("int", Value::from(int.to_string())),
             Value::Text(text) if text.as_str().is_none() => ("text", points(&text)),
             plain => return ValueDeserializer(plain).deserialize_any(visitor),
@@ -98,6 +105,14 @@ impl ValueDeserializer {
             variant, content,
         )))))
     }
+}
+
+/// An extension's code and bytes.
+fn pair(extension: &Extension) -> Value {
+    Value::List(vec![
+        extension.code().into(),
+        Value::Bytes(extension.data().to_vec()),
+    ])
 }
 
 fn points(text: &Text) -> Value {
@@ -146,7 +161,10 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
                 )),
             },
             Value::Bytes(bytes) => visitor.visit_byte_buf(bytes),
-            Value::List(items) | Value::Tuple(items) => visit_items(items, visitor),
+            Value::List(items)
+            | Value::Tuple(items)
+            | Value::Set(items)
+            | Value::FrozenSet(items) => visit_items(items, visitor),
             Value::Dict(dict) => {
                 let pairs = dict
                     .into_iter()
@@ -158,6 +176,11 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
             }
             Value::Uuid(uuid) => visitor.visit_string(uuid.to_string()),
             Value::DateTime(value) => visitor.visit_string(value.to_string()),
+            Value::Decimal(value) => visitor.visit_string(value.to_string()),
+            Value::Date(value) => visitor.visit_string(value.to_string()),
+            Value::Time(value) => visitor.visit_string(value.to_string()),
+            Value::TimeDelta(value) => visitor.visit_string(value.to_string()),
+            Value::Extension(value) => ValueDeserializer(pair(&value)).deserialize_any(visitor),
         }
     }
 

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use super::{Text, Value};
 
@@ -91,6 +91,48 @@ impl Dict {
         }
         dict
     }
+
+    /// The same with keys of any type.
+    fn from_pairs(pairs: impl Iterator<Item = (Value, Value)>) -> Self {
+        let mut dict = Self::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for (key, value) in pairs {
+            match identity(&key).map(|identity| places.entry(identity)) {
+                Some(Entry::Occupied(place)) => {
+                    if let Some((_, old)) = dict.pairs.get_mut(*place.get()) {
+                        *old = value;
+                    }
+                    continue;
+                }
+                Some(Entry::Vacant(place)) => {
+                    place.insert(dict.pairs.len());
+                }
+                None => {}
+            }
+            dict.pairs.push((key, value));
+        }
+        dict
+    }
+}
+
+/// What tells keys and members of sets apart: the type and the value, in linear time. A NaN is like no
+/// other.
+fn identity(value: &Value) -> Option<String> {
+    let is_nan = match value {
+        Value::Float(number) => number.is_nan(),
+        Value::Decimal(number) => number.is_nan(),
+        _ => false,
+    };
+    (!is_nan).then(|| format!("{value:?}"))
+}
+
+/// The items of a set: of equal ones the first.
+pub(crate) fn distinct(items: Vec<Value>) -> Vec<Value> {
+    let mut seen = HashSet::with_capacity(items.len());
+    items
+        .into_iter()
+        .filter(|item| identity(item).is_none_or(|identity| seen.insert(identity)))
+        .collect()
 }
 
 fn is_text(key: &Value, text: &str) -> bool {
@@ -118,26 +160,21 @@ impl<'a> IntoIterator for &'a Dict {
 /// A later pair of the same key replaces the earlier one's value.
 impl<K: Into<Value>, V: Into<Value>> FromIterator<(K, V)> for Dict {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        let mut dict = Self::new();
         let mut text_pairs = Vec::new();
-        for (key, value) in pairs {
-            match key.into() {
-                Value::Text(key) => text_pairs.push((key, value.into())),
-                // Keys that are not text are rare: as soon as there is one, pairs go in one by one.
+        let mut pairs = pairs
+            .into_iter()
+            .map(|(key, value)| (key.into(), value.into()));
+        while let Some((key, value)) = pairs.next() {
+            match key {
+                Value::Text(key) => text_pairs.push((key, value)),
                 other => {
-                    for (key, value) in text_pairs.drain(..) {
-                        dict.insert(key, value);
-                    }
-                    dict.insert(other, value);
+                    let before = text_pairs
+                        .into_iter()
+                        .map(|(key, value)| (Value::Text(key), value));
+                    return Self::from_pairs(before.chain([(other, value)]).chain(pairs));
                 }
             }
         }
-        if dict.is_empty() {
-            return Self::from_text_pairs(text_pairs);
-        }
-        for (key, value) in text_pairs {
-            dict.insert(key, value);
-        }
-        dict
+        Self::from_text_pairs(text_pairs)
     }
 }

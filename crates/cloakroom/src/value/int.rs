@@ -41,6 +41,66 @@ impl Int {
         }))
     }
 
+    /// From two's complement, least significant byte first, as pickles have it; no byte is 0. The time
+    /// is quadratic in the length, which the caller has to limit.
+    pub(crate) fn from_twos_complement(bytes: &[u8]) -> Self {
+        let negative = bytes.last().is_some_and(|byte| *byte >= 0x80);
+        let mut magnitude = bytes.to_vec();
+        if negative {
+            negate(&mut magnitude);
+        }
+        // Nine decimal digits each, least significant first.
+        let mut limbs: Vec<u32> = Vec::new();
+        for byte in magnitude.iter().rev() {
+            let mut carry = u64::from(*byte);
+            for limb in &mut limbs {
+                carry += u64::from(*limb) << 8;
+                *limb = u32::try_from(carry % LIMB).unwrap_or_default();
+                carry /= LIMB;
+            }
+            if carry > 0 {
+                limbs.push(u32::try_from(carry).unwrap_or_default());
+            }
+        }
+        let mut digits = String::from(if negative { "-0" } else { "0" });
+        for limb in limbs.iter().rev() {
+            digits.push_str(&format!("{limb:09}"));
+        }
+        Self::from_decimal(&digits).unwrap_or(Self::from(0))
+    }
+
+    /// Two's complement in as few bytes as hold it, least significant byte first.
+    pub(crate) fn to_twos_complement(&self) -> Vec<u8> {
+        let text = self.to_string();
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, text.as_str()),
+        };
+        let mut bytes: Vec<u8> = Vec::with_capacity(digits.len() / 2 + 1);
+        for digit in digits.bytes() {
+            let mut carry = u32::from(digit - b'0');
+            for byte in &mut bytes {
+                carry += u32::from(*byte) * 10;
+                [*byte, ..] = carry.to_le_bytes();
+                carry >>= 8;
+            }
+            if carry > 0 {
+                bytes.push(u8::try_from(carry).unwrap_or_default());
+            }
+        }
+        bytes.push(0);
+        if negative {
+            negate(&mut bytes);
+        }
+        // A byte of nothing but the sign can go if the one before it shows the same sign.
+        while let [.., before, last @ (0 | 0xff)] = bytes[..]
+            && (before >= 0x80) == (last == 0xff)
+        {
+            bytes.pop();
+        }
+        bytes
+    }
+
     /// The number, if it fits 64 bits with sign.
     pub fn as_i64(&self) -> Option<i64> {
         match &self.0 {
@@ -80,6 +140,17 @@ impl Int {
             Repr::Small(value) => *value as f64,
             Repr::Big(digits) => digits.parse().unwrap_or(f64::NAN),
         }
+    }
+}
+
+/// One more than the largest number of nine decimal digits.
+const LIMB: u64 = 1_000_000_000;
+
+/// Two's complement of bytes, least significant first.
+fn negate(bytes: &mut [u8]) {
+    let mut carry = true;
+    for byte in bytes {
+        (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
     }
 }
 
@@ -160,6 +231,31 @@ from_wide!(i128, isize, u64, u128, usize);
 #[cfg(test)]
 mod tests {
     use super::Int;
+
+    #[test]
+    fn twos_complement_is_pythons() {
+        let table: [(&str, &[u8]); 10] = [
+            ("0", &[0]),
+            ("127", &[127]),
+            ("128", &[128, 0]),
+            ("-1", &[255]),
+            ("-128", &[128]),
+            ("-129", &[127, 255]),
+            ("65535", &[255, 255, 0]),
+            ("2147483648", &[0, 0, 0, 128, 0]),
+            ("1180591620717411303424", &[0, 0, 0, 0, 0, 0, 0, 0, 64]),
+            (
+                "-9223372036854775809",
+                &[255, 255, 255, 255, 255, 255, 255, 127, 255],
+            ),
+        ];
+        for (text, bytes) in table {
+            let number = Int::from_decimal(text).unwrap();
+            assert_eq!(number.to_twos_complement(), bytes, "{text}");
+            assert_eq!(Int::from_twos_complement(bytes), number, "{text}");
+        }
+        assert_eq!(Int::from_twos_complement(&[]), Int::from(0));
+    }
 
     #[test]
     fn big_numbers_are_canonical_and_ordered() {

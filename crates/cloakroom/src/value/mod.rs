@@ -1,27 +1,38 @@
 //! Python's data model: what a Flask session can hold, with a serde bridge both ways.
 
+mod date;
 mod datetime;
 mod de;
+mod decimal;
 mod dict;
+mod extension;
 mod int;
 mod mail_date;
 mod own;
 mod ser;
 mod text;
+mod time;
+mod time_delta;
 mod uuid;
 
+pub use date::{Date, DateError};
 pub use datetime::{DateTime, DateTimeError};
 pub use de::from_value;
+pub use decimal::{Decimal, DecimalError};
 pub use dict::Dict;
+pub(crate) use dict::distinct;
+pub use extension::Extension;
 pub use int::{Int, IntError};
 pub use ser::to_value;
 pub(crate) use text::TextBuilder;
 pub use text::{Markup, Text};
+pub use time::{Time, TimeError};
+pub use time_delta::{TimeDelta, TimeDeltaError};
 pub use uuid::{Uuid, UuidError};
 
 use std::fmt;
 
-/// One value as Python has it: everything that Flask's tagged JSON keeps apart.
+/// One value as Python has it: everything that a format of Flask's sessions keeps apart.
 ///
 /// Handlers rarely meet it: [`Session::get`](crate::Session::get) and
 /// [`Session::insert`](crate::Session::insert) go through serde. It is for code that must not care
@@ -41,6 +52,15 @@ use std::fmt;
 /// | `markupsafe.Markup` | [`Value::Markup`] | [`Markup`]; reads as `String` too |
 /// | `uuid.UUID` | [`Value::Uuid`] | [`Uuid`]; reads as `uuid::Uuid` and `String` too |
 /// | `datetime.datetime` | [`Value::DateTime`] | [`DateTime`]; reads as RFC 3339 text too |
+/// | `set`, `frozenset` | [`Value::Set`], [`Value::FrozenSet`] | read as `HashSet`, `Vec` and other sequences |
+/// | `decimal.Decimal` | [`Value::Decimal`] | [`Decimal`]; reads as `String` too |
+/// | `datetime.date` | [`Value::Date`] | [`Date`]; reads as `String` too |
+/// | `datetime.time` | [`Value::Time`] | [`Time`]; reads as `String` too |
+/// | `datetime.timedelta` | [`Value::TimeDelta`] | [`TimeDelta`]; reads as `String` too |
+/// | `msgspec.msgpack.Ext` | [`Value::Extension`] | [`Extension`] |
+///
+/// Which of these a session keeps apart depends on its format: a pickle all but the last, tagged JSON
+/// those up to the datetime, MessagePack and plain JSON fewer still.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
     /// Python's `None`.
@@ -68,6 +88,20 @@ pub enum Value {
     Uuid(Uuid),
     /// A date with time of day.
     DateTime(DateTime),
+    /// A set. Its order means nothing in Python; equality here looks at it.
+    Set(Vec<Value>),
+    /// A set that cannot change, as it may be a key.
+    FrozenSet(Vec<Value>),
+    /// A decimal number, digit for digit.
+    Decimal(Decimal),
+    /// A day.
+    Date(Date),
+    /// A time of day.
+    Time(Time),
+    /// A span of time.
+    TimeDelta(TimeDelta),
+    /// What only another program understands.
+    Extension(Extension),
 }
 
 impl Value {
@@ -86,6 +120,13 @@ impl Value {
             Self::Markup(_) => "Markup",
             Self::Uuid(_) => "UUID",
             Self::DateTime(_) => "datetime",
+            Self::Set(_) => "set",
+            Self::FrozenSet(_) => "frozenset",
+            Self::Decimal(_) => "Decimal",
+            Self::Date(_) => "date",
+            Self::Time(_) => "time",
+            Self::TimeDelta(_) => "timedelta",
+            Self::Extension(_) => "Ext",
         }
     }
 
@@ -113,10 +154,12 @@ impl Value {
         }
     }
 
-    /// The items of a list or tuple.
+    /// The items of a list, tuple or set.
     pub fn as_items(&self) -> Option<&[Value]> {
         match self {
-            Self::List(items) | Self::Tuple(items) => Some(items),
+            Self::List(items) | Self::Tuple(items) | Self::Set(items) | Self::FrozenSet(items) => {
+                Some(items)
+            }
             _ => None,
         }
     }
@@ -125,6 +168,17 @@ impl Value {
     pub fn as_dict(&self) -> Option<&Dict> {
         match self {
             Self::Dict(dict) => Some(dict),
+            _ => None,
+        }
+    }
+
+    /// The type of what keeps this from being a dictionary key in Python, if anything does.
+    pub(crate) fn unhashable(&self) -> Option<&'static str> {
+        match self {
+            Self::List(_) | Self::Dict(_) | Self::Set(_) | Self::Extension(_) => {
+                Some(self.type_name())
+            }
+            Self::Tuple(items) | Self::FrozenSet(items) => items.iter().find_map(Self::unhashable),
             _ => None,
         }
     }
@@ -138,9 +192,17 @@ impl Value {
             Self::Float(value) => *value != 0.0,
             Self::Text(text) | Self::Markup(Markup(text)) => !text.is_empty(),
             Self::Bytes(bytes) => !bytes.is_empty(),
-            Self::List(items) | Self::Tuple(items) => !items.is_empty(),
+            Self::List(items) | Self::Tuple(items) | Self::Set(items) | Self::FrozenSet(items) => {
+                !items.is_empty()
+            }
             Self::Dict(dict) => !dict.is_empty(),
-            Self::Uuid(_) | Self::DateTime(_) => true,
+            Self::Decimal(number) => number.is_truthy(),
+            Self::TimeDelta(span) => span.as_microseconds() != 0,
+            Self::Uuid(_)
+            | Self::DateTime(_)
+            | Self::Date(_)
+            | Self::Time(_)
+            | Self::Extension(_) => true,
         }
     }
 }
@@ -159,7 +221,12 @@ impl fmt::Display for Value {
             Self::Bytes(bytes) => bytes.escape_ascii().fmt(formatter),
             Self::Uuid(value) => value.fmt(formatter),
             Self::DateTime(value) => value.fmt(formatter),
-            Self::List(_) | Self::Tuple(_) | Self::Dict(_) => {
+            Self::Decimal(value) => value.fmt(formatter),
+            Self::Date(value) => value.fmt(formatter),
+            Self::Time(value) => value.fmt(formatter),
+            Self::TimeDelta(value) => value.fmt(formatter),
+            Self::Extension(value) => value.data().escape_ascii().fmt(formatter),
+            Self::List(_) | Self::Tuple(_) | Self::Dict(_) | Self::Set(_) | Self::FrozenSet(_) => {
                 let text = crate::json::to_display(self);
                 formatter.write_str(&text)
             }
@@ -189,6 +256,11 @@ from_conversions! {
     Markup => Markup,
     Uuid => Uuid,
     DateTime => DateTime,
+    Decimal => Decimal,
+    Date => Date,
+    Time => Time,
+    TimeDelta => TimeDelta,
+    Extension => Extension,
 }
 
 impl<T: Into<Value>> From<Option<T>> for Value {
@@ -221,4 +293,14 @@ pub enum ConversionError {
     /// quote the value.
     #[error("the type's own serde implementation refused the value")]
     Refused,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Value;
+
+    #[test]
+    fn a_value_stays_small() {
+        assert!(size_of::<Value>() <= 40, "{}", size_of::<Value>());
+    }
 }

@@ -7,7 +7,10 @@ use serde::{
     de::{self, EnumAccess, MapAccess, SeqAccess, VariantAccess as _, Visitor},
 };
 
-use super::{DateTime, Dict, Int, Markup, Text, Uuid, Value, ser::names};
+use super::{
+    Date, DateTime, Decimal, Dict, Extension, Int, Markup, Text, Time, TimeDelta, Uuid, Value,
+    ser::names,
+};
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -109,11 +112,18 @@ impl<'de> Visitor<'de> for ValueVisitor {
                 .map(|text| Value::Markup(Markup(text))),
             "uuid" => content.newtype_variant().map(Value::Uuid),
             "datetime" => content.newtype_variant().map(Value::DateTime),
+            "set" => content.newtype_variant().map(Value::Set),
+            "frozenset" => content.newtype_variant().map(Value::FrozenSet),
+            "decimal" => content.newtype_variant().map(Value::Decimal),
+            "date" => content.newtype_variant().map(Value::Date),
+            "time" => content.newtype_variant().map(Value::Time),
+            "timedelta" => content.newtype_variant().map(Value::TimeDelta),
+            "ext" => content.newtype_variant().map(Value::Extension),
             "int" => content.newtype_variant().map(Value::Int),
             "text" => content.newtype_variant().map(Value::Text),
             other => Err(de::Error::unknown_variant(
                 other,
-                &["tuple", "markup", "uuid", "datetime", "int", "text"],
+                &["one of the types that Python has"],
             )),
         }
     }
@@ -202,4 +212,18 @@ macro_rules! from_text {
     )*};
 }
 
-from_text!(Uuid: "a UUID", DateTime: "a date with time in RFC 3339 form");
+from_text!(
+    Uuid: "a UUID",
+    DateTime: "a date with time in RFC 3339 form",
+    Decimal: "a decimal number",
+    Date: "a date",
+    Time: "a time of day",
+    TimeDelta: "an ISO 8601 duration"
+);
+
+impl<'de> Deserialize<'de> for Extension {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (code, data): (i8, Vec<u8>) = Deserialize::deserialize(deserializer)?;
+        Ok(Self::new(code, data))
+    }
+}

@@ -1,6 +1,9 @@
 use serde::ser::{self, Serialize, SerializeMap as _, SerializeTuple as _, Serializer};
 
-use super::{ConversionError, DateTime, Dict, Int, Markup, Text, Uuid, Value};
+use super::{
+    ConversionError, Date, DateTime, Decimal, Dict, Extension, Int, Markup, Text, Time, TimeDelta,
+    Uuid, Value,
+};
 
 /// Names under which the types that only Python knows pass through serde. No Rust type can have
 /// such a name, so a newtype struct of that name is ours.
@@ -10,6 +13,13 @@ pub(super) mod names {
     pub(crate) const MARKUP: &str = "$cloakroom::Markup";
     pub(crate) const UUID: &str = "$cloakroom::Uuid";
     pub(crate) const DATE_TIME: &str = "$cloakroom::DateTime";
+    pub(crate) const SET: &str = "$cloakroom::Set";
+    pub(crate) const FROZEN_SET: &str = "$cloakroom::FrozenSet";
+    pub(crate) const DECIMAL: &str = "$cloakroom::Decimal";
+    pub(crate) const DATE: &str = "$cloakroom::Date";
+    pub(crate) const TIME: &str = "$cloakroom::Time";
+    pub(crate) const TIME_DELTA: &str = "$cloakroom::TimeDelta";
+    pub(crate) const EXTENSION: &str = "$cloakroom::Extension";
     pub(crate) const VALUE: &str = "$cloakroom::Value";
 }
 
@@ -103,14 +113,21 @@ impl Serializer for ValueSerializer {
             (names::INT, Some(digits)) => Int::from_decimal(digits)
                 .map(Value::Int)
                 .map_err(|_| ConversionError::Refused),
-            (names::UUID, Some(text)) => text
-                .parse()
-                .map(Value::Uuid)
-                .map_err(|_| ConversionError::Refused),
-            (names::DATE_TIME, Some(text)) => text
-                .parse()
-                .map(Value::DateTime)
-                .map_err(|_| ConversionError::Refused),
+            (names::UUID, Some(text)) => parsed::<Uuid>(text),
+            (names::DATE_TIME, Some(text)) => parsed::<DateTime>(text),
+            (names::DECIMAL, Some(text)) => parsed::<Decimal>(text),
+            (names::DATE, Some(text)) => parsed::<Date>(text),
+            (names::TIME, Some(text)) => parsed::<Time>(text),
+            (names::TIME_DELTA, Some(text)) => parsed::<TimeDelta>(text),
+            (names::SET, _) => Ok(match inner {
+                Value::List(items) => Value::Set(items),
+                other => other,
+            }),
+            (names::FROZEN_SET, _) => Ok(match inner {
+                Value::List(items) => Value::FrozenSet(items),
+                other => other,
+            }),
+            (names::EXTENSION, _) => extension(inner),
             (names::TEXT, _) => match inner {
                 Value::Tuple(points) => Ok(Value::Text(text_of_points(&points))),
                 other => Ok(other),
@@ -179,6 +196,27 @@ impl Serializer for ValueSerializer {
             key: None,
             variant: Some(variant),
         })
+    }
+}
+
+fn parsed<T: std::str::FromStr + Into<Value>>(text: &str) -> Result2<Value> {
+    text.parse::<T>()
+        .map(Into::into)
+        .map_err(|_| ConversionError::Refused)
+}
+
+/// An extension from its code and bytes.
+fn extension(pair: Value) -> Result2<Value> {
+    let Value::Tuple(items) = pair else {
+        return Err(ConversionError::Refused);
+    };
+    match <[Value; 2]>::try_from(items) {
+        Ok([Value::Int(code), Value::Bytes(data)]) => code
+            .as_i64()
+            .and_then(|code| i8::try_from(code).ok())
+            .map(|code| Extension::new(code, data).into())
+            .ok_or(ConversionError::Refused),
+        _ => Err(ConversionError::Refused),
     }
 }
 
@@ -331,6 +369,13 @@ impl Serialize for Value {
             Self::Markup(markup) => markup.serialize(serializer),
             Self::Uuid(uuid) => uuid.serialize(serializer),
             Self::DateTime(value) => value.serialize(serializer),
+            Self::Set(items) => serializer.serialize_newtype_struct(names::SET, items),
+            Self::FrozenSet(items) => serializer.serialize_newtype_struct(names::FROZEN_SET, items),
+            Self::Decimal(value) => value.serialize(serializer),
+            Self::Date(value) => value.serialize(serializer),
+            Self::Time(value) => value.serialize(serializer),
+            Self::TimeDelta(value) => value.serialize(serializer),
+            Self::Extension(value) => value.serialize(serializer),
         }
     }
 }
@@ -393,14 +438,47 @@ impl Serialize for Markup {
     }
 }
 
-impl Serialize for Uuid {
+macro_rules! as_text {
+    ($($type:ident: $name:ident),*) => {$(
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_newtype_struct(names::$name, &self.to_string())
+            }
+        }
+    )*};
+}
+
+as_text!(
+    Uuid: UUID,
+    DateTime: DATE_TIME,
+    Decimal: DECIMAL,
+    Date: DATE,
+    Time: TIME,
+    TimeDelta: TIME_DELTA
+);
+
+/// As the pair of its code and its bytes.
+impl Serialize for Extension {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(names::UUID, &self.to_string())
+        struct Pair<'a>(&'a Extension);
+
+        impl Serialize for Pair<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut pair = serializer.serialize_tuple(2)?;
+                pair.serialize_element(&self.0.code())?;
+                pair.serialize_element(&Bytes(self.0.data()))?;
+                pair.end()
+            }
+        }
+
+        serializer.serialize_newtype_struct(names::EXTENSION, &Pair(self))
     }
 }
 
-impl Serialize for DateTime {
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(names::DATE_TIME, &self.to_string())
+        serializer.serialize_bytes(self.0)
     }
 }

@@ -82,6 +82,28 @@ impl Text {
         self.as_wtf8().is_empty()
     }
 
+    /// From UTF-8 in which surrogates may stand as well (Python's `surrogatepass`).
+    pub(crate) fn from_wtf8(mut bytes: &[u8]) -> Option<Self> {
+        let mut builder = TextBuilder::default();
+        loop {
+            let error = match str::from_utf8(bytes) {
+                Ok(text) => {
+                    builder.push_str(text);
+                    return Some(builder.finish());
+                }
+                Err(error) => error,
+            };
+            let (text, rest) = bytes.split_at_checked(error.valid_up_to())?;
+            builder.push_str(str::from_utf8(text).ok()?);
+            let [0xed, second @ 0xa0..=0xbf, third @ 0x80..=0xbf, rest @ ..] = rest else {
+                return None;
+            };
+            let low = u32::from(second & 0x3f) << 6 | u32::from(third & 0x3f);
+            builder.push_code_point(0xd000 | low);
+            bytes = rest;
+        }
+    }
+
     /// The bytes in WTF-8, whose order is Python's order of strings (by code point).
     pub(crate) fn as_wtf8(&self) -> &[u8] {
         match &self.0 {

@@ -2,7 +2,7 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, IntoResponseParts, Response, ResponseParts},
 };
-use http::{StatusCode, request::Parts};
+use http::{StatusCode, header::RETRY_AFTER, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -15,7 +15,7 @@ impl<S: Sync> FromRequestParts<S> for Session {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        open(parts)
+        open(parts).await
     }
 }
 
@@ -24,7 +24,12 @@ impl<S: Sync> OptionalFromRequestParts<S> for Session {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
-        Ok(open(parts).ok())
+        match open(parts).await {
+            Ok(session) => Ok(Some(session)),
+            Err(Error::MissingLayer) => Ok(None),
+            // A store that is down is no reason to treat a visitor as a stranger.
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -32,12 +37,12 @@ impl<S: Sync, T: Serialize + DeserializeOwned> FromRequestParts<S> for Typed<T> 
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        open(parts).and_then(Self::open)
+        open(parts).await.and_then(Self::open)
     }
 }
 
-fn open(parts: &Parts) -> Result<Session, Error> {
-    Session::open(&parts.headers, &parts.extensions)
+async fn open(parts: &Parts) -> Result<Session, Error> {
+    Session::open(&parts.headers, &parts.extensions).await
 }
 
 /// The cookies that the browser sent, session or not. Never fails: a header that is no cookie holds
@@ -63,26 +68,33 @@ impl IntoResponseParts for SetCookie {
     }
 }
 
-/// 500 with a generic body; in debug builds the body says what to do. The log has it in any case.
+/// [`Error::status`] with a generic body and, for a 503, `Retry-After`; in debug builds the body says what
+/// to do. The log has it in any case.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        internal_error(&self)
+        let mut response = failure(self.status(), &self);
+        if let Some(after) = self.retry_after() {
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, after.as_secs().into());
+        }
+        response
     }
 }
 
 /// As [`Error`]: a cookie that no browser would keep is the application's doing.
 impl IntoResponse for CookieError {
     fn into_response(self) -> Response {
-        internal_error(&self)
+        failure(StatusCode::INTERNAL_SERVER_ERROR, &self)
     }
 }
 
-fn internal_error(error: &dyn std::error::Error) -> Response {
+fn failure(status: StatusCode, error: &dyn std::error::Error) -> Response {
     tracing::error!(%error, "request failed");
     let body = if cfg!(debug_assertions) {
         error.to_string()
     } else {
-        "Internal Server Error".to_owned()
+        status.canonical_reason().unwrap_or_default().to_owned()
     };
-    (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
+    (status, body).into_response()
 }

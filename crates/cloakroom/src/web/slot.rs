@@ -1,11 +1,9 @@
-use std::{
-    cell::RefCell,
-    sync::{Arc, OnceLock},
-};
+use std::{cell::RefCell, pin::Pin, sync::Arc};
 
-use http::{HeaderMap, header::COOKIE};
+use http::{HeaderMap, HeaderValue, header::COOKIE};
+use tokio::sync::OnceCell;
 
-use crate::{Error, Session, SessionManager};
+use crate::{Error, Session, SessionManager, session::Commit};
 
 /// A request's session that nobody has opened yet. It travels in the request's extensions, and the
 /// response looks into it when it leaves.
@@ -16,9 +14,29 @@ pub(super) struct Slot(Arc<Inner>);
 struct Inner {
     /// None only while the slot waits for its next request.
     manager: Option<SessionManager>,
-    session: OnceLock<Session>,
+    /// A store that could not be asked is not asked again by the same request.
+    session: OnceCell<Result<Session, Error>>,
     /// The request's cookies, kept only where an untouched session may have to be refreshed.
     cookies: Option<HeaderMap>,
+}
+
+/// What a response has to know of its session: at once, or when a store has answered.
+pub(super) enum Closing {
+    Now(Closed),
+    Later(Pin<Box<dyn Future<Output = Closed> + Send>>),
+}
+
+pub(super) enum Closed {
+    /// Nobody opened it.
+    Untouched,
+    /// What the session's commit gave.
+    Committed {
+        manager: SessionManager,
+        session: Session,
+        result: Result<Option<HeaderValue>, Error>,
+    },
+    /// Nobody opened it, and refreshing it failed: the response is none the worse.
+    Failed,
 }
 
 thread_local! {
@@ -39,7 +57,7 @@ impl Slot {
         });
         let inner = Inner {
             manager: Some(manager),
-            session: OnceLock::new(),
+            session: OnceCell::new(),
             cookies,
         };
         let spare = SPARE
@@ -56,31 +74,57 @@ impl Slot {
     }
 
     /// The session, opened from these headers the first time.
-    pub(super) fn open(&self, headers: &HeaderMap) -> Result<Session, Error> {
+    pub(super) async fn open(&self, headers: &HeaderMap) -> Result<Session, Error> {
         let manager = self.0.manager.as_ref().ok_or(Error::MissingLayer)?;
-        Ok(self.0.session.get_or_init(|| manager.open(headers)).clone())
+        let opened = self.0.session.get_or_init(|| manager.open(headers)).await;
+        opened.clone()
     }
 
-    /// Puts what became of the session into the headers of the response.
-    pub(super) fn close(mut self, headers: &mut HeaderMap) -> Result<(), Error> {
-        let Some(manager) = &self.0.manager else {
-            return Ok(());
+    /// Saves the session, if there is one to save.
+    pub(super) fn close(self) -> Closing {
+        let Some(manager) = self.0.manager.clone() else {
+            return Closing::Now(Closed::Untouched);
         };
-        if let Some(session) = self.0.session.get() {
-            return manager.close(session, headers);
+        match self.0.session.get() {
+            Some(Ok(session)) => return close(manager, session.clone()),
+            // The handler has had the error; nothing was opened, so nothing is saved.
+            Some(Err(_)) => return Closing::Now(Closed::Untouched),
+            None => {}
         }
-        if let Some(cookies) = self
-            .0
-            .cookies
-            .as_ref()
-            .filter(|cookies| !cookies.is_empty())
-        {
-            let session = manager.open(cookies);
-            if session.permanent() {
-                manager.close(&session, headers)?;
-            }
+        let cookies = self.0.cookies.as_ref();
+        if cookies.is_some_and(|cookies| !cookies.is_empty()) {
+            return Closing::Later(Box::pin(self.refresh(manager)));
         }
-        // The request is gone if nobody else has the slot: emptied, it serves another one.
+        self.give_back();
+        Closing::Now(Closed::Untouched)
+    }
+
+    /// Does what Flask does with a session that nobody looked at: if it is permanent, its cookie and its
+    /// expiry are renewed.
+    async fn refresh(self, manager: SessionManager) -> Closed {
+        let Some(cookies) = &self.0.cookies else {
+            return Closed::Untouched;
+        };
+        let Ok(session) = manager.open(cookies).await else {
+            return Closed::Failed;
+        };
+        if manager.store().is_none() && !session.permanent() {
+            return Closed::Untouched;
+        }
+        let result = session.close().finish().await;
+        match result {
+            Ok(None) if !session.permanent() => Closed::Untouched,
+            Err(_) => Closed::Failed,
+            result => Closed::Committed {
+                manager,
+                session,
+                result,
+            },
+        }
+    }
+
+    /// The request is gone if nobody else has the slot: emptied, it serves another one.
+    fn give_back(mut self) {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             *inner = Inner::default();
             let _ = SPARE.try_with(|spare| {
@@ -90,6 +134,28 @@ impl Slot {
                 }
             });
         }
-        Ok(())
     }
+}
+
+fn close(manager: SessionManager, session: Session) -> Closing {
+    if manager.store().is_some() {
+        return Closing::Later(Box::pin(async move {
+            let result = session.close().finish().await;
+            Closed::Committed {
+                manager,
+                session,
+                result,
+            }
+        }));
+    }
+    // A cookie is made at once.
+    let result = match session.close() {
+        Commit::Done(result) => result,
+        Commit::Pending(_) => Ok(None),
+    };
+    Closing::Now(Closed::Committed {
+        manager,
+        session,
+        result,
+    })
 }

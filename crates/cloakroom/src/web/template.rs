@@ -190,10 +190,17 @@ fn template_value(value: Value) -> TemplateValue {
         Value::Text(text) => text.to_string().into(),
         Value::Markup(Markup(text)) => TemplateValue::from_safe_string(text.to_string()),
         Value::Bytes(bytes) => TemplateValue::from_bytes(bytes),
-        Value::List(items) | Value::Tuple(items) => items.into_iter().map(template_value).collect(),
+        Value::List(items) | Value::Tuple(items) | Value::Set(items) | Value::FrozenSet(items) => {
+            items.into_iter().map(template_value).collect()
+        }
         Value::Dict(dict) => template_dict(dict),
         Value::Uuid(uuid) => uuid.to_string().into(),
         Value::DateTime(value) => value.to_string().into(),
+        Value::Decimal(value) => value.to_string().into(),
+        Value::Date(value) => value.to_string().into(),
+        Value::Time(value) => value.to_string().into(),
+        Value::TimeDelta(value) => value.to_string().into(),
+        Value::Extension(value) => TemplateValue::from_bytes(value.data().to_vec()),
     }
 }
 

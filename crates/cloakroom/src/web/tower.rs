@@ -3,13 +3,15 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Extensions, HeaderMap, Request, Response};
+use http::{Extensions, HeaderMap, Request, Response, header::RETRY_AFTER};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::slot::Slot;
-use crate::{ConfigError, Error, Session, SessionConfig, SessionManager, secret::KeyRing};
+use super::slot::{Closed, Closing, Slot};
+use crate::{
+    ConfigError, Error, Session, SessionConfig, SessionManager, secret::KeyRing, store::Store,
+};
 
 /// Gives the routes below it a session: a `tower` layer, for axum, tonic, hyper and whatever else
 /// takes one.
@@ -60,6 +62,32 @@ impl SessionLayer {
         SessionManager::signed(keys, config).map(Self::new)
     }
 
+    /// Sessions in a store, with [`SessionConfig::default`].
+    ///
+    /// ```
+    /// use cloakroom::{SessionLayer, store::MemoryStore};
+    ///
+    /// let sessions = SessionLayer::stored(MemoryStore::new());
+    /// ```
+    pub fn stored(store: impl Into<Store>) -> Self {
+        // As above.
+        #[allow(clippy::expect_used)]
+        Self::stored_with(store, SessionConfig::default())
+            .expect("the default settings are consistent")
+    }
+
+    /// Sessions in a store with other settings, such as [`SessionConfig::flask`].
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the settings contradict each other or no browser would keep the cookie.
+    pub fn stored_with(
+        store: impl Into<Store>,
+        config: SessionConfig,
+    ) -> Result<Self, ConfigError> {
+        SessionManager::stored(store, config).map(Self::new)
+    }
+
     /// The layer of a manager, which tests and tools can go on using beside it.
     pub fn new(manager: SessionManager) -> Self {
         Self { manager }
@@ -90,7 +118,7 @@ impl Session {
     /// use cloakroom::{Error, Session};
     ///
     /// async fn handler<B>(request: http::Request<B>) -> Result<http::Response<String>, Error> {
-    ///     let session = Session::open(request.headers(), request.extensions())?;
+    ///     let session = Session::open(request.headers(), request.extensions()).await?;
     ///     let visits = session.update("visits", |visits: Option<u64>| visits.unwrap_or(0) + 1)?;
     ///     Ok(http::Response::new(visits.to_string()))
     /// }
@@ -98,10 +126,10 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingLayer`].
-    pub fn open(headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Error> {
+    /// [`Error::MissingLayer`]; with a store, as [`SessionManager::open`].
+    pub async fn open(headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Error> {
         let slot = extensions.get::<Slot>().ok_or(Error::MissingLayer)?;
-        slot.open(headers)
+        slot.open(headers).await
     }
 }
 
@@ -119,7 +147,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = SessionFuture<S::Future>;
+    type Future = SessionFuture<S::Future, ResponseBody>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -131,21 +159,23 @@ where
         SessionFuture {
             inner: self.inner.call(request),
             slot: Some(slot),
+            closing: None,
         }
     }
 }
 
 pin_project! {
     /// The response of [`SessionService`], with what became of the session in its headers.
-    #[derive(Debug)]
-    pub struct SessionFuture<F> {
+    pub struct SessionFuture<F, ResponseBody> {
         #[pin]
         inner: F,
         slot: Option<Slot>,
+        // A response that waits for the store.
+        closing: Option<(Response<ResponseBody>, Pin<Box<dyn Future<Output = Closed> + Send>>)>,
     }
 }
 
-impl<F, ResponseBody, E> Future for SessionFuture<F>
+impl<F, ResponseBody, E> Future for SessionFuture<F, ResponseBody>
 where
     F: Future<Output = Result<Response<ResponseBody>, E>>,
     ResponseBody: Default,
@@ -154,17 +184,64 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.inner.poll(context))?;
-        let closed = this
-            .slot
-            .take()
-            .map_or(Ok(()), |slot| slot.close(response.headers_mut()));
-        if let Err(error) = closed {
-            // The handler's answer would claim that something is stored which is not.
-            tracing::error!(%error, "session not saved");
-            response = Response::default();
-            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        if this.closing.is_none() {
+            let response = ready!(this.inner.poll(context))?;
+            let closing = match this.slot.take() {
+                Some(slot) => slot.close(),
+                None => Closing::Now(Closed::Untouched),
+            };
+            match closing {
+                Closing::Now(closed) => return Poll::Ready(Ok(finish(response, closed))),
+                Closing::Later(later) => *this.closing = Some((response, later)),
+            }
         }
-        Poll::Ready(Ok(response))
+        let Some((_, later)) = this.closing.as_mut() else {
+            return Poll::Pending;
+        };
+        let closed = ready!(later.as_mut().poll(context));
+        match this.closing.take() {
+            Some((response, _)) => Poll::Ready(Ok(finish(response, closed))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// The response with what became of its session.
+fn finish<Body: Default>(mut response: Response<Body>, closed: Closed) -> Response<Body> {
+    let Closed::Committed {
+        manager,
+        session,
+        result,
+    } = closed
+    else {
+        return response;
+    };
+    let mut headers = HeaderMap::new();
+    let headers_to_use = if result.is_ok() {
+        response.headers_mut()
+    } else {
+        &mut headers
+    };
+    let Err(error) = manager.finish(&session, result, headers_to_use) else {
+        return response;
+    };
+    // The handler's answer would claim that something is stored which is not.
+    tracing::error!(%error, "session not saved");
+    response = Response::default();
+    *response.status_mut() = error.status();
+    *response.headers_mut() = headers;
+    if let Some(after) = error.retry_after() {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, after.as_secs().into());
+    }
+    response
+}
+
+impl<F, ResponseBody> std::fmt::Debug for SessionFuture<F, ResponseBody> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("SessionFuture")
+            .finish_non_exhaustive()
     }
 }

@@ -4,10 +4,13 @@
 
 pub(crate) mod app;
 pub(crate) mod differences;
+pub(crate) mod now;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub(crate) mod sql;
 
 use cloakroom::{
     token::{Leniency, base64},
-    value::{DateTime, Dict, Int, Markup, Text, Value},
+    value::{DateTime, Dict, Extension, Int, Markup, Text, TimeDelta, Value},
 };
 use serde_json::Value as Json;
 
@@ -51,8 +54,7 @@ pub(crate) fn unhex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// The value that the notation means; what only Python can hold and a session turns into something
-/// else (a date, a Decimal, a dataclass) becomes that.
+/// The value that the notation means; a dataclass becomes what Flask's JSON makes of it.
 pub(crate) fn python_value(json: &Json) -> Value {
     match json {
         Json::Null => Value::None,
@@ -85,12 +87,25 @@ pub(crate) fn python_value(json: &Json) -> Value {
                         points.map(|point| u32::try_from(point.as_u64().unwrap()).unwrap()),
                     ))
                 }
-                // What Flask's JSON provider makes of these on the way out.
-                "$date" => {
-                    let midnight: DateTime = format!("{}T00:00:00", text()).parse().unwrap();
-                    Value::from(midnight.to_http_date().unwrap())
+                "$set" => Value::Set(
+                    content
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(python_value)
+                        .collect(),
+                ),
+                "$date" => Value::Date(text().parse().unwrap()),
+                "$time" => Value::Time(text().parse().unwrap()),
+                "$timedelta_us" => {
+                    let microseconds = content.as_i64().unwrap();
+                    Value::TimeDelta(TimeDelta::from_microseconds(microseconds.into()).unwrap())
                 }
-                "$decimal" => Value::from(text()),
+                "$decimal" => Value::Decimal(text().parse().unwrap()),
+                "$ext" => {
+                    let code = i8::try_from(content["code"].as_i64().unwrap()).unwrap();
+                    Extension::new(code, unhex(content["data"].as_str().unwrap())).into()
+                }
                 "$dataclass" => Value::Dict(
                     content
                         .as_object()
@@ -111,6 +126,11 @@ fn without_tags(value: Value) -> Value {
         Value::Markup(markup) => Value::Text(markup.0),
         Value::Uuid(uuid) => Value::from(uuid.to_string()),
         Value::DateTime(date) => Value::from(date.to_http_date().unwrap()),
+        Value::Date(date) => {
+            let midnight: DateTime = format!("{date}T00:00:00").parse().unwrap();
+            Value::from(midnight.to_http_date().unwrap())
+        }
+        Value::Decimal(number) => Value::from(number.as_str()),
         Value::List(items) | Value::Tuple(items) => {
             Value::List(items.into_iter().map(without_tags).collect())
         }
@@ -131,7 +151,7 @@ fn pairs(content: &Json) -> impl Iterator<Item = (Value, Value)> + '_ {
         .map(|pair| (python_value(&pair[0]), python_value(&pair[1])))
 }
 
-/// Whether the notation holds something that no [`Value`] can be.
+/// Whether the notation holds something that no cookie session can keep.
 pub(crate) fn only_in_python(json: &Json) -> bool {
     match json {
         Json::Array(items) => items.iter().any(only_in_python),
@@ -166,6 +186,13 @@ pub(crate) fn same(left: &Value, right: &Value) -> bool {
                         .iter()
                         .any(|(other, other_value)| key == other && same(value, other_value))
                 })
+        }
+        (Value::Set(left), Value::Set(right))
+        | (Value::FrozenSet(left), Value::FrozenSet(right)) => {
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .all(|item| right.iter().any(|other| same(item, other)))
         }
         (left, right) => left == right,
     }

@@ -175,12 +175,13 @@ impl Driver for MemoryStore {
     ) -> Result<(), DeleteError> {
         check(key)?;
         let (mut shard, hash, now) = self.find_for_writing(key);
-        match (shard.find(hash, key, now), expected) {
+        let found = shard.find(hash, key, now);
+        match (found, expected) {
             (Found::Entry(id), Some(expected)) if !shard.is(id, expected) => {
                 return Err(DeleteError::Changed(shard.record(id, now)));
             }
             (Found::Tombstone | Found::Nothing, Some(_)) => return Err(DeleteError::NotFound),
-            (Found::Entry(_), _) | (_, None) => {}
+            (Found::Entry(_), Some(_)) | (_, None) => {}
         }
         if !tombstone.is_zero() {
             shard.put(hash, key, None, expiry(now, tombstone), &self.hasher)?;

@@ -1,0 +1,97 @@
+use std::time::Duration;
+
+use super::SessionConfig;
+use crate::{format::Serialization, secret::KeyRing};
+
+/// Settings that only sessions in a store have.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreSettings {
+    pub(crate) key_prefix: String,
+    pub(crate) id_length: usize,
+    pub(crate) serialization: Serialization,
+    pub(crate) id_keys: Option<KeyRing>,
+    pub(crate) permanent: bool,
+    pub(crate) tombstone: Duration,
+    pub(crate) commit_deadline: Duration,
+    pub(crate) retry_after: Duration,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            key_prefix: "session:".to_owned(),
+            id_length: 32,
+            serialization: Serialization::MessagePack,
+            id_keys: None,
+            permanent: false,
+            tombstone: Duration::from_secs(10 * 60),
+            commit_deadline: Duration::from_secs(10),
+            retry_after: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Settings for sessions in a store; those in the cookie leave them alone.
+impl SessionConfig {
+    /// What the store's keys begin with, before the id; `session:` unless set. Flask-Session's
+    /// `SESSION_KEY_PREFIX`.
+    #[doc(alias = "SESSION_KEY_PREFIX")]
+    pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.stored.key_prefix = prefix.into();
+        self
+    }
+
+    /// The random bytes of a session id, 16 to 128; 32 unless set. Flask-Session's `SESSION_ID_LENGTH`.
+    #[doc(alias = "SESSION_ID_LENGTH")]
+    pub fn id_length(mut self, bytes: usize) -> Self {
+        self.stored.id_length = bytes;
+        self
+    }
+
+    /// The format in which entries are written; MessagePack unless set. Entries in another one are read
+    /// all the same, and written in this one when they change. Flask-Session's
+    /// `SESSION_SERIALIZATION_FORMAT`.
+    #[doc(alias = "SESSION_SERIALIZATION_FORMAT")]
+    pub fn serialization(mut self, serialization: Serialization) -> Self {
+        self.stored.serialization = serialization;
+        self
+    }
+
+    /// Signs the id in the cookie, so that a made-up id never reaches the store. An id has 256 random
+    /// bits, so nothing is gained but that. Flask-Session's `SESSION_USE_SIGNER`, with fallback keys
+    /// accepted as well.
+    #[doc(alias = "SESSION_USE_SIGNER")]
+    pub fn sign_ids(mut self, keys: impl Into<KeyRing>) -> Self {
+        self.stored.id_keys = Some(keys.into());
+        self
+    }
+
+    /// Whether a new session is permanent, which stores `_permanent` in each and gives its cookie an
+    /// expiry; no unless set, yes in [`flask`](Self::flask). Flask-Session's `SESSION_PERMANENT`.
+    #[doc(alias = "SESSION_PERMANENT")]
+    pub fn permanent_by_default(mut self, permanent: bool) -> Self {
+        self.stored.permanent = permanent;
+        self
+    }
+
+    /// How long an ended session's id is remembered, in whole seconds, so that a request which began
+    /// before the end and is still under way cannot bring it back, not even one that stock Flask-Session
+    /// serves; 10 minutes unless set. Make it longer than the longest request.
+    pub fn tombstone(mut self, tombstone: Duration) -> Self {
+        self.stored.tombstone = tombstone;
+        self
+    }
+
+    /// How long a request may go on trying to save a session that others change all the time; 10 seconds
+    /// unless set. After that the response is 503 and nothing of the request is saved.
+    pub fn commit_deadline(mut self, deadline: Duration) -> Self {
+        self.stored.commit_deadline = deadline;
+        self
+    }
+
+    /// What the `Retry-After` of a 503 says when the store is down, in whole seconds; 2 unless set.
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.stored.retry_after = after;
+        self
+    }
+}

@@ -1,0 +1,14 @@
+//! MessagePack: what msgspec 0.22 writes for a value without type information, and all that it reads.
+
+mod index;
+mod read;
+mod write;
+
+pub(super) use index::index;
+pub(super) use read::from_slice;
+pub(super) use write::{write, write_map_header, write_text};
+
+/// How deep arrays and maps may nest.
+const MAX_DEPTH: usize = crate::json::MAX_DEPTH;
+/// The type code of timestamps.
+const TIMESTAMP: i8 = -1;

@@ -1,0 +1,580 @@
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use tokio::time::Instant;
+
+use super::{expires, renewals::Renewals, turns::Turns, unsendable};
+use crate::{
+    ConfigError, Error,
+    config::{Profile, Refresh, SessionConfig},
+    cookie::{PreparedCookie, Rules},
+    format::Format,
+    session::{
+        Backend, Change, Commit, Content, Entries, Entry, Home, ID_BYTES, Identity, Origin,
+        Refusal, Session, SessionId, State, Status, StoreCommit, Stored, decide_store,
+        encoded_length,
+    },
+    store::{
+        CreateError, DeleteError, MAX_KEY, Record, ReplaceError, Store, StoreError, StoreErrorKind,
+        TouchError,
+    },
+    token::signed::{Signer, SignerOptions},
+};
+
+/// Sessions that a store keeps; the browser has their id.
+pub(super) struct StoredSessions {
+    pub(super) cookie: PreparedCookie,
+    pub(super) config: SessionConfig,
+    pub(super) store: Store,
+    format: Format,
+    signer: Option<Signer>,
+    /// How old an entry's expiry may be, in seconds, before a request that only reads renews it; none: it
+    /// never does.
+    renew_after: Option<u64>,
+    renewals: Renewals,
+    turns: Turns,
+}
+
+/// Flask-Session's salt for signed ids.
+const ID_SALT: &str = "flask-session";
+
+/// Under Flask's habit of refreshing with each request, the store is spared this often: nobody can see it.
+const EACH_REQUEST: Duration = Duration::from_secs(60);
+
+/// With so many ids taken in a row, the random numbers are none.
+const MOST_COLLISIONS: usize = 4;
+
+impl StoredSessions {
+    pub(super) fn new(store: Store, config: SessionConfig) -> Result<Self, ConfigError> {
+        let settings = &config.stored;
+        if !ID_BYTES.contains(&settings.id_length) {
+            return Err(ConfigError::Value {
+                name: "SESSION_ID_LENGTH".to_owned(),
+                expected: "16 to 128 random bytes",
+            });
+        }
+        let longest = settings.key_prefix.len() + encoded_length(settings.id_length) + TOMBSTONE;
+        if longest > MAX_KEY {
+            return Err(ConfigError::Value {
+                name: "SESSION_KEY_PREFIX".to_owned(),
+                expected: "short enough for a key of 250 bytes",
+            });
+        }
+        if config.lifetime < Duration::from_secs(1) {
+            return Err(ConfigError::Value {
+                name: "PERMANENT_SESSION_LIFETIME".to_owned(),
+                expected: "at least one second for sessions in a store",
+            });
+        }
+        config.cookie.clone().rules(Rules::Strict).prepare()?;
+        let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
+        let signer = settings
+            .id_keys
+            .clone()
+            .map(|keys| Signer::with_options(keys, ID_SALT, &SignerOptions::flask()));
+        let renew_after = match config.refresh {
+            Refresh::After(after) => Some(after.min(config.lifetime / 10)),
+            Refresh::EachRequest => Some(EACH_REQUEST.min(config.lifetime / 20)),
+            Refresh::OnChange => None,
+        };
+        Ok(Self {
+            cookie,
+            store,
+            format: Format::Stored(settings.serialization),
+            signer,
+            renew_after: renew_after.map(|after| after.as_secs()),
+            renewals: Renewals::new(),
+            turns: Turns::new(),
+            config,
+        })
+    }
+
+    /// The session that a cookie names, or why there is none. An error means that nobody knows.
+    pub(super) async fn open(
+        self: &Arc<Self>,
+        cookie: &[u8],
+    ) -> Result<Result<Session, Refusal>, Error> {
+        let id = match self.parse(cookie) {
+            Ok(id) => id,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let loaded = self.store.load(&self.key(&id)).await;
+        let Some(base) = loaded.map_err(|error| self.failed(error))? else {
+            return Ok(Err(Refusal::UnknownId));
+        };
+        let entries = match self.read(&base) {
+            Ok(Some(entries)) => entries,
+            Ok(None) => return Ok(Err(Refusal::UnknownId)),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let mut state = State::new(entries, Status::Stored, Home::Cookie);
+        let permanent = state.permanent(&self.format);
+        state.home = Home::Store(Box::new(self.stored(Entry::Live { id, base }, permanent)));
+        Ok(Ok(Session::new(state, self.clone())))
+    }
+
+    /// A session that no entry holds yet.
+    pub(super) fn session(self: &Arc<Self>, status: Status) -> Session {
+        let home = Home::Store(Box::new(self.stored(Entry::None, false)));
+        let mut state = State::new(Entries::empty(), status, home);
+        if self.config.stored.permanent {
+            state.start_permanent(&self.format);
+        }
+        Session::new(state, self.clone())
+    }
+
+    /// The cookie's value for an id.
+    pub(super) fn cookie_value<'a>(&self, id: &'a SessionId) -> Cow<'a, str> {
+        match &self.signer {
+            None => Cow::Borrowed(id.as_str()),
+            // An id, a dot and base64 are ASCII.
+            Some(signer) => String::from_utf8_lossy(&signer.sign(id.as_str()))
+                .into_owned()
+                .into(),
+        }
+    }
+
+    fn stored(&self, entry: Entry, permanent: bool) -> Stored {
+        Stored::new(entry, permanent, self.config.profile == Profile::Flask)
+    }
+
+    fn parse(&self, cookie: &[u8]) -> Result<SessionId, Refusal> {
+        let id = match &self.signer {
+            None => cookie,
+            Some(signer) => signer.unsign(cookie).map_err(|_| Refusal::BadSignature)?,
+        };
+        let text = str::from_utf8(id).map_err(|_| Refusal::MalformedId)?;
+        let id = SessionId::parse(text).ok_or(Refusal::MalformedId)?;
+        if self.config.stored.key_prefix.len() + text.len() + TOMBSTONE > MAX_KEY {
+            return Err(Refusal::MalformedId);
+        }
+        Ok(id)
+    }
+
+    pub(super) fn key(&self, id: &SessionId) -> String {
+        [&self.config.stored.key_prefix, id.as_str()].concat()
+    }
+
+    /// The entries of a record; none if it says that there is no session (Flask-Session treats nothing and
+    /// null so).
+    fn read(&self, record: &Record) -> Result<Option<Entries>, Refusal> {
+        if record.value.is_empty() {
+            return Ok(None);
+        }
+        Entries::open_stored(self.config.stored.serialization, record.value.clone()).map_err(
+            |error| {
+                tracing::warn!(%error, "a stored session cannot be read and is left alone");
+                Refusal::BadPayload
+            },
+        )
+    }
+
+    /// What the end of the request has to do.
+    fn plan(&self, state: &mut State) -> Result<Plan, Error> {
+        let content = if state.entries.is_empty_but_permanent() {
+            Content::Empty
+        } else {
+            Content::Filled
+        };
+        let identity = if state.regenerated {
+            Identity::New
+        } else {
+            Identity::Same
+        };
+        let refused = matches!(state.status, Status::Refused(_));
+        let permanent = state.permanent(&self.format);
+        let version = state.version;
+        let Home::Store(stored) = &state.home else {
+            return Ok(Plan {
+                step: Step::Nothing,
+                cookie: false,
+                mark: Mark::default(),
+            });
+        };
+        let changed = stored.committed != version;
+        let (origin, key, base) = match &stored.entry {
+            Entry::None => (Origin::None, None, None),
+            Entry::Gone => (Origin::Gone, None, None),
+            Entry::Live { id, base } => (Origin::Entry, Some(self.key(id)), Some(base)),
+        };
+        let value = if changed && content == Content::Filled {
+            Some(Bytes::from(state.entries.to_bytes(&self.format)?))
+        } else {
+            None
+        };
+        let same_bytes = value.is_some() && value.as_ref() == base.map(|base| &base.value);
+        let change = match (changed, identity, origin) {
+            // What is there already need not be written again.
+            (true, Identity::Same, _) if same_bytes => self.renewal(key.as_deref(), base),
+            // Nothing came from the browser and nothing is stored: there is nothing to undo.
+            (true, _, Origin::None)
+                if content == Content::Empty
+                    && !refused
+                    && self.config.profile == Profile::Careful =>
+            {
+                Change::None
+            }
+            (true, ..) => Change::Modified,
+            (false, ..) => self.renewal(key.as_deref(), base),
+        };
+        let step = match (decide_store(origin, content, change, identity), key, base) {
+            (StoreCommit::Nothing, ..) => Step::Nothing,
+            (StoreCommit::Forget, ..) => Step::Forget,
+            (StoreCommit::Create, ..) => Step::Create(value.unwrap_or_default()),
+            (StoreCommit::Touch, Some(key), _) => Step::Touch(key),
+            (StoreCommit::Replace, Some(key), Some(base)) => {
+                Step::Replace(key, base.clone(), value.unwrap_or_default())
+            }
+            (StoreCommit::Move, Some(key), Some(base)) => {
+                Step::Move(key, base.clone(), value.unwrap_or_default())
+            }
+            (StoreCommit::Delete, Some(key), Some(base)) => {
+                // Emptied key by key, a session that somebody else fills meanwhile lives on; cleared, it ends.
+                let expected = (!stored.ends()).then(|| base.clone());
+                Step::Delete(key, expected)
+            }
+            // Only an entry is touched, replaced, moved or deleted, and an entry has a key and a base.
+            (_, None, _) | (_, _, None) => Step::Nothing,
+        };
+        let cookie = match (&step, self.config.profile, self.config.refresh) {
+            (Step::Create(_) | Step::Move(..), ..) => true,
+            (Step::Nothing | Step::Touch(_) | Step::Replace(..), Profile::Flask, _) if changed => {
+                origin == Origin::Entry
+            }
+            (Step::Replace(..), ..) => permanent || stored.was_permanent,
+            (Step::Nothing | Step::Touch(_), _, Refresh::EachRequest) => {
+                origin == Origin::Entry && permanent
+            }
+            (Step::Touch(_), ..) => permanent,
+            (Step::Nothing | Step::Delete(..) | Step::Forget, ..) => false,
+        };
+        Ok(Plan {
+            step,
+            cookie,
+            mark: Mark::of(state),
+        })
+    }
+
+    /// Whether a request that changed nothing gives the entry a new expiry.
+    fn renewal(&self, key: Option<&str>, base: Option<&Record>) -> Change {
+        let (Some(after), Some(key), Some(base)) = (self.renew_after, key, base) else {
+            return Change::None;
+        };
+        let due = match base.expires_in {
+            Some(left) => self.config.lifetime.saturating_sub(left).as_secs() > after,
+            None => self
+                .renewals
+                .due(key, self.config.clock.unix_seconds(), after),
+        };
+        if due {
+            Change::RenewalDue
+        } else {
+            Change::None
+        }
+    }
+
+    async fn save(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
+        let deadline = Instant::now() + self.config.stored.commit_deadline;
+        let saved = tokio::time::timeout_at(deadline, self.try_save(session)).await;
+        // The time was up between two tries: each try is atomic, and none of ours has been answered with yes.
+        let header = saved.unwrap_or_else(|_| {
+            Err(Error::Contended {
+                retry_after: self.config.stored.retry_after,
+            })
+        })?;
+        Ok(session.with_state(|state| {
+            if header.is_some() {
+                state.set_saved(header);
+            }
+            state.saved_header()
+        }))
+    }
+
+    /// Carries out what is planned; on a miss, does the request's changes again on what is there by now.
+    async fn try_save(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
+        let mut turn = None;
+        let mut misses = 0;
+        loop {
+            let plan = session.with_state(|state| self.plan(state))?;
+            match self.carry_out(&plan, session).await? {
+                Outcome::Unchanged => return self.header(&plan, session),
+                Outcome::Written(mark, record) => {
+                    self.committed(mark, session, record);
+                    return self.header(&plan, session);
+                }
+                Outcome::Ended => {
+                    session.with_state(|state| state.ended());
+                    return self.cookie.delete_header().map(Some).map_err(unsendable);
+                }
+                Outcome::Gone => {
+                    tracing::debug!(
+                        "the session ended while the request was under way; its changes are dropped"
+                    );
+                    session.with_state(|state| state.gone());
+                    // The browser's cookie is left alone: by now it may hold the id of a new login.
+                    return Ok(None);
+                }
+                Outcome::Missed(key, current) => {
+                    misses += 1;
+                    let Some(entries) = self.reread(&current)? else {
+                        session.with_state(|state| state.gone());
+                        return Ok(None);
+                    };
+                    session.rebase(entries, current)?;
+                    if turn.is_none() {
+                        turn = Some(self.turns.wait(&key).await);
+                    } else if misses > 3 {
+                        tokio::time::sleep(jitter(misses)).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn carry_out(&self, plan: &Plan, session: &Session) -> Result<Outcome, Error> {
+        let ttl = self.config.lifetime;
+        match &plan.step {
+            Step::Nothing => Ok(Outcome::Unchanged),
+            Step::Forget => Ok(Outcome::Ended),
+            Step::Touch(key) => match self.store.touch(key, ttl).await {
+                Ok(()) => {
+                    self.renewed(key);
+                    Ok(Outcome::Unchanged)
+                }
+                Err(TouchError::NotFound) => Ok(Outcome::Gone),
+                Err(TouchError::Failed(error)) => Err(self.failed(error)),
+            },
+            Step::Create(value) => {
+                let (id, base) = self.create(value).await?;
+                session.with_state(|state| state.entered(Entry::Live { id, base }));
+                Ok(Outcome::Written(plan.mark, None))
+            }
+            Step::Replace(key, base, value) => {
+                match self.store.replace(key, base, value.clone(), ttl).await {
+                    Ok(record) => {
+                        self.renewed(key);
+                        Ok(Outcome::Written(plan.mark, Some(record)))
+                    }
+                    Err(ReplaceError::Changed(current)) => {
+                        Ok(Outcome::Missed(key.clone(), current))
+                    }
+                    Err(ReplaceError::NotFound) => Ok(Outcome::Gone),
+                    Err(ReplaceError::Failed(error)) => Err(self.failed(error)),
+                }
+            }
+            Step::Move(key, base, value) => self.relocate(plan, session, key, base, value).await,
+            Step::Delete(key, expected) => {
+                let tombstone = self.config.stored.tombstone;
+                match self.store.delete(key, expected.as_ref(), tombstone).await {
+                    Ok(()) | Err(DeleteError::NotFound) => Ok(Outcome::Ended),
+                    Err(DeleteError::Changed(current)) => Ok(Outcome::Missed(key.clone(), current)),
+                    Err(DeleteError::Failed(error)) => Err(self.failed(error)),
+                }
+            }
+        }
+    }
+
+    /// An entry under a new id.
+    async fn create(&self, value: &Bytes) -> Result<(SessionId, Record), Error> {
+        for _ in 0..MOST_COLLISIONS {
+            let id = SessionId::generate(self.config.stored.id_length)
+                .map_err(|error| Error::Random(error.to_string()))?;
+            let key = self.key(&id);
+            match self
+                .store
+                .create(&key, value.clone(), self.config.lifetime)
+                .await
+            {
+                Ok(record) => {
+                    self.renewed(&key);
+                    return Ok((id, record));
+                }
+                Err(CreateError::Exists) => {}
+                Err(CreateError::Failed(error)) => return Err(self.failed(error)),
+            }
+        }
+        Err(Error::Random(
+            "several new ids in a row were taken".to_owned(),
+        ))
+    }
+
+    /// The new entry first, then the old one goes: whatever fails in between, one of the two is there, and
+    /// the browser has its id.
+    async fn relocate(
+        &self,
+        plan: &Plan,
+        session: &Session,
+        old_key: &str,
+        base: &Record,
+        value: &Bytes,
+    ) -> Result<Outcome, Error> {
+        let (id, mut record) = self.create(value).await?;
+        let key = self.key(&id);
+        let mut base = base.clone();
+        let mut mark = plan.mark;
+        loop {
+            let tombstone = self.config.stored.tombstone;
+            match self.store.delete(old_key, Some(&base), tombstone).await {
+                Ok(()) => break,
+                // Somebody ended the session: then its content must not live on under the new id.
+                Err(DeleteError::NotFound) => {
+                    let deleted = self.store.delete(&key, None, Duration::ZERO).await;
+                    if let Err(DeleteError::Failed(error)) = deleted {
+                        return Err(self.failed(error));
+                    }
+                    return Ok(Outcome::Gone);
+                }
+                Err(DeleteError::Changed(current)) => {
+                    let Some(entries) = self.reread(&current)? else {
+                        return Ok(Outcome::Gone);
+                    };
+                    session.rebase(entries, current.clone())?;
+                    base = current;
+                    let value;
+                    (value, mark) = session.with_state(|state| {
+                        let value = state.entries.to_bytes(&self.format)?;
+                        Ok::<_, Error>((Bytes::from(value), Mark::of(state)))
+                    })?;
+                    let replaced = self
+                        .store
+                        .replace(&key, &record, value, self.config.lifetime)
+                        .await;
+                    record = match replaced {
+                        Ok(record) => record,
+                        Err(ReplaceError::Failed(error)) => return Err(self.failed(error)),
+                        // Nobody knows the new id yet, so only an operator can have touched it.
+                        Err(ReplaceError::Changed(_) | ReplaceError::NotFound) => {
+                            return Ok(Outcome::Gone);
+                        }
+                    };
+                }
+                Err(DeleteError::Failed(error)) => {
+                    // Whether the old entry is gone is not known, so the browser gets the new id even so.
+                    session.with_state(|state| {
+                        state.entered(Entry::Live { id, base: record });
+                    });
+                    let header = self.header(plan, session)?;
+                    session.with_state(|state| state.set_saved(header));
+                    return Err(self.failed(error));
+                }
+            }
+        }
+        session.with_state(|state| state.entered(Entry::Live { id, base: record }));
+        Ok(Outcome::Written(mark, None))
+    }
+
+    fn reread(&self, current: &Record) -> Result<Option<Entries>, Error> {
+        self.read(current).map_err(Error::Refused)
+    }
+
+    fn renewed(&self, key: &str) {
+        self.renewals.note(key, self.config.clock.unix_seconds());
+    }
+
+    fn committed(&self, mark: Mark, session: &Session, record: Option<Record>) {
+        session.with_state(|state| {
+            let permanent = state.permanent(&self.format);
+            state.regenerated = false;
+            if let Home::Store(stored) = &mut state.home {
+                stored.commit(mark.version, mark.operations, record, permanent);
+            }
+        });
+    }
+
+    fn header(&self, plan: &Plan, session: &Session) -> Result<Option<HeaderValue>, Error> {
+        if !plan.cookie {
+            return Ok(None);
+        }
+        session.with_state(|state| {
+            let permanent = state.permanent(&self.format);
+            let Home::Store(stored) = &state.home else {
+                return Ok(None);
+            };
+            let Entry::Live { id, .. } = &stored.entry else {
+                return Ok(None);
+            };
+            let expires = permanent.then(|| expires(&self.config));
+            self.cookie
+                .set_header(self.cookie_value(id).as_bytes(), expires)
+                .map(Some)
+                .map_err(unsendable)
+        })
+    }
+
+    fn failed(&self, source: StoreError) -> Error {
+        match source.kind() {
+            StoreErrorKind::Refused => Error::StoreRefused(source),
+            _ => Error::StoreUnavailable {
+                source,
+                retry_after: self.config.stored.retry_after,
+            },
+        }
+    }
+}
+
+/// Characters that a driver may add to a key for its tombstone.
+const TOMBSTONE: usize = 8;
+
+/// What is to be done, and for which state of the session.
+struct Plan {
+    step: Step,
+    /// Whether the response sets the cookie.
+    cookie: bool,
+    mark: Mark,
+}
+
+/// How far the request's changes are in what is written.
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    version: u64,
+    operations: usize,
+}
+
+impl Mark {
+    fn of(state: &State) -> Self {
+        Self {
+            version: state.version,
+            operations: state.journal_length(),
+        }
+    }
+}
+
+/// [`StoreCommit`] with what it takes.
+enum Step {
+    Nothing,
+    Touch(String),
+    Create(Bytes),
+    Replace(String, Record, Bytes),
+    Move(String, Record, Bytes),
+    Delete(String, Option<Record>),
+    Forget,
+}
+
+enum Outcome {
+    Unchanged,
+    /// With what the next comparison needs, unless the session has it already.
+    Written(Mark, Option<Record>),
+    Ended,
+    Gone,
+    /// The entry under this key is this by now.
+    Missed(String, Record),
+}
+
+/// A wait that grows, different for everyone.
+fn jitter(misses: u32) -> Duration {
+    use std::hash::BuildHasher;
+    let most = 1_u64 << misses.min(6);
+    let random = std::hash::RandomState::new().hash_one(misses);
+    Duration::from_millis(1 + random % most)
+}
+
+impl Backend for StoredSessions {
+    fn format(&self) -> &Format {
+        &self.format
+    }
+
+    fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {
+        Commit::Pending(Box::pin(self.save(session)))
+    }
+}

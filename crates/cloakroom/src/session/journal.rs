@@ -1,0 +1,54 @@
+use super::{Entries, flash};
+use crate::{Error, format::Format, value::Value};
+
+/// What a request did to a session, in order, so that it can be done again to what another request has
+/// made of it meanwhile.
+pub(crate) enum Operation {
+    /// A value took the place of whatever was there: it wins its own key and no other.
+    Set(String, Value),
+    /// A default, for a key that was missing.
+    SetIfMissing(String, Value),
+    /// A value that depends on the one before.
+    Update(String, Change),
+    Remove(String),
+    Clear {
+        keep_permanent: bool,
+    },
+    /// A message was added: a pair of category and message.
+    Flash(Value),
+    /// These messages were shown.
+    TakeFlashes(Vec<Value>),
+}
+
+/// The function of an `update`, with its types erased.
+pub(crate) type Change = Box<dyn Fn(Option<Value>) -> Result<Value, Error> + Send>;
+
+impl Operation {
+    /// Does it again.
+    pub(crate) fn replay(&self, entries: &mut Entries, format: &Format) -> Result<(), Error> {
+        match self {
+            Self::Set(key, value) => entries.insert(format, key, value.clone()),
+            Self::SetIfMissing(key, _) if entries.contains(key) => Ok(()),
+            Self::SetIfMissing(key, value) => entries.insert(format, key, value.clone()),
+            Self::Update(key, change) => {
+                let value = change(entries.get(format, key))?;
+                entries.insert(format, key, value)
+            }
+            Self::Remove(key) => {
+                entries.remove(format, key);
+                Ok(())
+            }
+            Self::Clear {
+                keep_permanent: true,
+            } => entries.clear_but_permanent(format),
+            Self::Clear {
+                keep_permanent: false,
+            } => {
+                entries.clear();
+                Ok(())
+            }
+            Self::Flash(flash) => flash::append(entries, format, flash.clone()),
+            Self::TakeFlashes(taken) => flash::discard(entries, format, taken),
+        }
+    }
+}

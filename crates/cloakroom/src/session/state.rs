@@ -1,0 +1,175 @@
+use http::HeaderValue;
+
+use super::{Entries, Entry, Flash, Operation, PERMANENT, Status, Stored};
+use crate::{Error, format::Format, store::Record, value::Value};
+
+/// Everything that is known of a session in this request.
+pub(crate) struct State {
+    pub(crate) entries: Entries,
+    pub(crate) status: Status,
+    pub(crate) modified: bool,
+    /// The cookie is to be written whatever it holds; in a store, the session gets a new id.
+    pub(crate) regenerated: bool,
+    /// Counts changes, so that `update` notices one made meanwhile.
+    pub(crate) version: u64,
+    pub(crate) home: Home,
+    /// Flashes taken out in this request, for later calls.
+    pub(super) taken: Option<Vec<Flash>>,
+    /// What `save` has decided: in a cookie session until something changes again.
+    saved: Option<Saved>,
+    pub(super) closed: bool,
+}
+
+/// Where the session is kept.
+pub(crate) enum Home {
+    Cookie,
+    Store(Box<Stored>),
+}
+
+/// The header that `save` made, or none if there is nothing to send.
+struct Saved(Option<HeaderValue>);
+
+impl State {
+    pub(crate) fn new(entries: Entries, status: Status, home: Home) -> Self {
+        Self {
+            entries,
+            status,
+            modified: false,
+            regenerated: false,
+            version: 0,
+            home,
+            taken: None,
+            saved: None,
+            closed: false,
+        }
+    }
+
+    /// Whether the session is permanent; Flask's `session.permanent`.
+    pub(crate) fn permanent(&self, format: &Format) -> bool {
+        self.entries
+            .get(format, PERMANENT)
+            .is_some_and(|value| value.is_truthy())
+    }
+
+    /// A new session begins permanent, which is no change.
+    pub(crate) fn start_permanent(&mut self, format: &Format) {
+        // A truth value can be written in every format.
+        let _ = self.entries.insert(format, PERMANENT, Value::Bool(true));
+    }
+
+    pub(super) fn insert(&mut self, format: &Format, key: &str, value: Value) -> Result<(), Error> {
+        match &self.home {
+            Home::Cookie => {
+                self.entries.insert(format, key, value)?;
+                self.touch();
+            }
+            Home::Store(_) => {
+                self.entries.insert(format, key, value.clone())?;
+                self.changed(|| Operation::Set(key.to_owned(), value));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, format: &Format, key: &str) -> Option<Value> {
+        let value = self.entries.remove(format, key)?;
+        self.changed(|| Operation::Remove(key.to_owned()));
+        Some(value)
+    }
+
+    pub(super) fn clear(&mut self, format: &Format) {
+        let keep_permanent = match &self.home {
+            Home::Cookie => false,
+            Home::Store(stored) => stored.clearing_keeps_permanent,
+        };
+        let clear = Operation::Clear { keep_permanent };
+        if let Err(error) = clear.replay(&mut self.entries, format) {
+            tracing::warn!(%error, "session change lost");
+        }
+        self.changed(|| clear);
+    }
+
+    /// The session has changed, by this operation.
+    pub(super) fn changed(&mut self, operation: impl FnOnce() -> Operation) {
+        if let Home::Store(stored) = &mut self.home {
+            stored.journal.push(operation());
+        }
+        self.touch();
+    }
+
+    pub(super) fn touch(&mut self) {
+        self.modified = true;
+        self.version += 1;
+        // A store has what was saved; a cookie has not left yet.
+        if let Home::Cookie = self.home {
+            self.saved = None;
+        }
+    }
+
+    /// Remembers what the response has to set, unless it is nothing and something is to be set already.
+    pub(crate) fn set_saved(&mut self, header: Option<HeaderValue>) {
+        match (&self.saved, &header) {
+            (Some(Saved(Some(_))), None) => {}
+            _ => self.saved = Some(Saved(header)),
+        }
+    }
+
+    pub(super) fn take_saved(&mut self) -> Option<Option<HeaderValue>> {
+        self.saved.take().map(|Saved(header)| header)
+    }
+
+    pub(crate) fn saved_header(&self) -> Option<HeaderValue> {
+        self.saved.as_ref().and_then(|Saved(header)| header.clone())
+    }
+
+    pub(super) fn take_journal(&mut self) -> Vec<Operation> {
+        match &mut self.home {
+            Home::Cookie => Vec::new(),
+            Home::Store(stored) => std::mem::take(&mut stored.journal),
+        }
+    }
+
+    pub(crate) fn journal_length(&self) -> usize {
+        match &self.home {
+            Home::Cookie => 0,
+            Home::Store(stored) => stored.journal.len(),
+        }
+    }
+
+    /// Goes on from what the store holds, to which the operations have been done again.
+    pub(super) fn rebase(&mut self, entries: Entries, record: Record, operations: Vec<Operation>) {
+        self.entries = entries;
+        if let Home::Store(stored) = &mut self.home {
+            stored.journal = operations;
+            if let Entry::Live { base, .. } = &mut stored.entry {
+                *base = record;
+            }
+        }
+    }
+
+    /// The session has this entry from now on.
+    pub(crate) fn entered(&mut self, entry: Entry) {
+        if let Home::Store(stored) = &mut self.home {
+            stored.entry = entry;
+        }
+    }
+
+    /// This request ended the session; what it does from now on begins another one.
+    pub(crate) fn ended(&mut self) {
+        let version = self.version;
+        self.regenerated = false;
+        if let Home::Store(stored) = &mut self.home {
+            stored.entry = Entry::None;
+            stored.journal.clear();
+            stored.committed = version;
+        }
+    }
+
+    /// Somebody else ended the session; what this request did to it is dropped.
+    pub(crate) fn gone(&mut self) {
+        if let Home::Store(stored) = &mut self.home {
+            stored.entry = Entry::Gone;
+            stored.journal.clear();
+        }
+    }
+}

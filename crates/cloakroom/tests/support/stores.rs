@@ -1,0 +1,81 @@
+//! Every kind of store there is, each with the real server behind it.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use cloakroom::store::*;
+
+/// A store of its own for one test, empty.
+pub(crate) async fn open(kind: &str) -> Store {
+    match kind {
+        "memory" => MemoryStore::new().into(),
+        "file" => FileStore::open(folder()).unwrap().into(),
+        "cachelib" => FileStore::cachelib(folder()).unwrap().into(),
+        "redis" => redis(servers::redis::shared()).await,
+        "memcached" => MemcachedStore::connect(servers::memcached::shared())
+            .await
+            .unwrap()
+            .into(),
+        "sqlite" => {
+            let url = format!("sqlite:{}/sessions.db?mode=rwc", folder().display());
+            let store = SqliteStore::connect(&url).await.unwrap();
+            store.migrate().await.unwrap();
+            store.into()
+        }
+        "postgres" => {
+            let store = PostgresStore::connect(servers::postgres::shared())
+                .await
+                .unwrap()
+                .table(servers::unique("sessions").replace('-', "_"))
+                .unwrap();
+            store.migrate().await.unwrap();
+            store.into()
+        }
+        "mysql" => {
+            let store = MySqlStore::connect(servers::mariadb::shared())
+                .await
+                .unwrap()
+                .table(servers::unique("sessions").replace('-', "_"))
+                .unwrap();
+            store.migrate().await.unwrap();
+            store.into()
+        }
+        "dynamodb" => {
+            let table = servers::unique("sessions");
+            let endpoint = servers::dynamodb::shared();
+            let url = format!("dynamodb://test:test@us-west-2/{table}?endpoint={endpoint}");
+            let store = DynamoDbStore::connect(&url).await.unwrap();
+            store.create_table().await.unwrap();
+            store.into()
+        }
+        other => panic!("no store is called {other}"),
+    }
+}
+
+async fn redis(url: &str) -> Store {
+    RedisStore::connect(url).await.unwrap().into()
+}
+
+/// A folder that lives as long as the test's process.
+fn folder() -> std::path::PathBuf {
+    let folder = tempfile::tempdir().unwrap();
+    // Kept until the machine is tidied up: a test may end while a store still works in it.
+    folder.keep()
+}
+
+/// A test for each kind of store: `each_store!(p4_nothing_is_lost);` calls the function of that name in the
+/// file with a store of its own.
+macro_rules! each_store {
+    ($($check:ident),* $(,)?) => {$(
+        mod $check {
+            $crate::stores::each_store!(@kinds $check, memory file cachelib redis memcached sqlite postgres mysql dynamodb);
+        }
+    )*};
+    (@kinds $check:ident, $($kind:ident)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $kind() {
+            let store = $crate::stores::open(stringify!($kind)).await;
+            super::$check(store).await;
+        }
+    )*};
+}
+pub(crate) use each_store;
