@@ -1,4 +1,8 @@
 //! P4: concurrent requests on one session lose no update, on any store.
+#![allow(
+    clippy::unwrap_used,
+    reason = "the checks of each store may fail loudly"
+)]
 #![cfg(all(
     feature = "dynamodb",
     feature = "file",

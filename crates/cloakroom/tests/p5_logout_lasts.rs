@@ -1,5 +1,9 @@
 //! P5: a request that began before a logout cannot bring the session back, and none loses what another
 //! wrote: the eight overlaps of a slow request with a fast one, on any store.
+#![allow(
+    clippy::unwrap_used,
+    reason = "the checks of each store may fail loudly"
+)]
 #![cfg(all(
     feature = "dynamodb",
     feature = "file",

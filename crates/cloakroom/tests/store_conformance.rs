@@ -72,6 +72,10 @@ const FOUND_BY: &[(Fault, &str)] = &[
         "deletion/what_has_changed_is_left_alone",
     ),
     (
+        Fault::DeleteOfMissingSucceeds,
+        "deletion/a_missing_key_with_an_expectation_is_not_found",
+    ),
+    (
         Fault::DeleteOfMissingLeavesNothing,
         "deletion/a_missing_key_gets_a_tombstone",
     ),

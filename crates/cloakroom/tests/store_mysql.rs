@@ -330,7 +330,7 @@ async fn p5_a_late_write_of_a_neighbour_does_not_undo_a_logout() {
         .unwrap();
     store.delete("session:a", Some(&base), HOUR).await.unwrap();
     database
-        .run("INSERT INTO sessions (session_id, data, expiry) VALUES ('session:a', x'01', '2100-01-01')")
+        .run("INSERT INTO sessions (session_id, data, expiry) VALUES ('session:a', x'696e', '2100-01-01')")
         .await;
     let replaced = store.replace("session:a", &base, value.clone(), HOUR).await;
     assert!(matches!(replaced, Err(ReplaceError::NotFound)));

@@ -241,7 +241,7 @@ async fn p5_a_late_write_of_a_neighbour_does_not_undo_a_logout() {
         .unwrap();
     store.delete("session:a", None, HOUR).await.unwrap();
     let late = "INSERT INTO sessions (session_id, data, expiry)
-                VALUES ('session:a', x'01', '2100-01-01 00:00:00.000000')";
+                VALUES ('session:a', x'696e', '2100-01-01 00:00:00.000000')";
     file.neighbour().await.execute(late).await.unwrap();
 
     let replaced = store.replace("session:a", &base, value.clone(), HOUR).await;

@@ -219,7 +219,6 @@ impl StoredSessions {
             (false, ..) => self.renewal(key.as_deref(), base),
         };
         let step = match (decide_store(origin, content, change, identity), key, base) {
-            (StoreCommit::Nothing, ..) => Step::Nothing,
             (StoreCommit::Forget, ..) => Step::Forget,
             (StoreCommit::Create, ..) => Step::Create(value.unwrap_or_default()),
             (StoreCommit::Touch, Some(key), _) => Step::Touch(key),
@@ -235,7 +234,7 @@ impl StoredSessions {
                 Step::Delete(key, expected)
             }
             // Only an entry is touched, replaced, moved or deleted, and an entry has a key and a base.
-            (_, None, _) | (_, _, None) => Step::Nothing,
+            (StoreCommit::Nothing, ..) | (_, None, _) | (_, _, None) => Step::Nothing,
         };
         let cookie = match (&step, self.config.profile, self.config.refresh) {
             (Step::Create(_) | Step::Move(..), ..) => true,
@@ -304,21 +303,21 @@ impl StoredSessions {
                     return self.header(&plan, session);
                 }
                 Outcome::Ended => {
-                    session.with_state(|state| state.ended());
+                    session.with_state(State::ended);
                     return self.cookie.delete_header().map(Some).map_err(unsendable);
                 }
                 Outcome::Gone => {
                     tracing::debug!(
                         "the session ended while the request was under way; its changes are dropped"
                     );
-                    session.with_state(|state| state.gone());
+                    session.with_state(State::gone);
                     // The browser's cookie is left alone: by now it may hold the id of a new login.
                     return Ok(None);
                 }
                 Outcome::Missed(key, current) => {
                     misses += 1;
                     let Some(entries) = self.reread(&current)? else {
-                        session.with_state(|state| state.gone());
+                        session.with_state(State::gone);
                         return Ok(None);
                     };
                     session.rebase(entries, current)?;

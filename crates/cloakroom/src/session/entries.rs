@@ -224,7 +224,7 @@ impl Entries {
         Ok(())
     }
 
-    fn put(&mut self, key: &[u8], mut changed: Box<Changed>, text: impl FnOnce() -> Text) {
+    fn put(&mut self, key: &[u8], mut changed: Changed, text: impl FnOnce() -> Text) {
         self.touched = true;
         match self.find(key) {
             Ok(place) => {
@@ -234,12 +234,12 @@ impl Entries {
                     Slot::Changed(changed) => changed.before.take(),
                     Slot::Decoded(_) => None,
                 };
-                *slot = Slot::Changed(changed);
+                *slot = Slot::Changed(Box::new(changed));
             }
             Err(index) => {
                 let entry = Entry {
                     key: IndexedKey::Escaped(text()),
-                    slot: Slot::Changed(changed),
+                    slot: Slot::Changed(Box::new(changed)),
                     place: self.next_place(),
                 };
                 self.list.insert(index, entry);
@@ -338,12 +338,16 @@ impl Entries {
         out.push(b'}');
     }
 
+    #[allow(
+        clippy::type_complexity,
+        reason = "place, key and value, used here alone"
+    )]
     fn write_stored(&self, format: Serialization, out: &mut Vec<u8>) -> Result<(), Error> {
         let named = |key: &Text| {
             let key = key.to_string();
             |source| Error::Write { key, source }
         };
-        let mut parts: Vec<(u32, Cow<'_, [u8]>, Cow<'_, [u8]>)> = Vec::with_capacity(self.len());
+        let mut parts: Vec<(u32, Cow<'_, [u8]>, Cow<'_, [u8]>)> = Vec::new();
         for entry in &self.list {
             let text = self.key_text(entry);
             let mut key = Vec::with_capacity(32);
@@ -462,12 +466,12 @@ impl Document {
 }
 
 impl Changed {
-    fn new(value: Value, encoded: Vec<u8>) -> Box<Self> {
-        Box::new(Self {
+    fn new(value: Value, encoded: Vec<u8>) -> Self {
+        Self {
             value,
             encoded,
             before: None,
-        })
+        }
     }
 }
 

@@ -27,9 +27,10 @@ impl Operation {
     /// Does it again.
     pub(crate) fn replay(&self, entries: &mut Entries, format: &Format) -> Result<(), Error> {
         match self {
-            Self::Set(key, value) => entries.insert(format, key, value.clone()),
             Self::SetIfMissing(key, _) if entries.contains(key) => Ok(()),
-            Self::SetIfMissing(key, value) => entries.insert(format, key, value.clone()),
+            Self::Set(key, value) | Self::SetIfMissing(key, value) => {
+                entries.insert(format, key, value.clone())
+            }
             Self::Update(key, change) => {
                 let value = change(entries.get(format, key))?;
                 entries.insert(format, key, value)

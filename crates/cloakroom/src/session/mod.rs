@@ -31,6 +31,7 @@ pub(crate) use commit::{
 pub(crate) use entries::Entries;
 pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
 pub(crate) use journal::Operation;
+use state::Saved;
 pub(crate) use state::{Home, State};
 pub(crate) use stored::{Entry, Stored};
 
@@ -392,7 +393,7 @@ impl Session {
         let mut state = self.lock();
         state.closed = true;
         if let Home::Cookie = state.home
-            && let Some(header) = state.take_saved()
+            && let Some(Saved(header)) = state.take_saved()
         {
             return Commit::Done(Ok(header));
         }
@@ -410,7 +411,7 @@ impl Session {
     pub(crate) fn rebase(&self, mut entries: Entries, base: Record) -> Result<(), Error> {
         let mut done: Vec<Operation> = Vec::new();
         loop {
-            let more = self.with_state(|state| state.take_journal());
+            let more = self.with_state(State::take_journal);
             // No lock is held here: the functions of updates may look at the session itself.
             for operation in &more {
                 operation.replay(&mut entries, self.format())?;

@@ -27,7 +27,7 @@ pub(crate) enum Home {
 }
 
 /// The header that `save` made, or none if there is nothing to send.
-struct Saved(Option<HeaderValue>);
+pub(super) struct Saved(pub(super) Option<HeaderValue>);
 
 impl State {
     pub(crate) fn new(entries: Entries, status: Status, home: Home) -> Self {
@@ -114,8 +114,9 @@ impl State {
         }
     }
 
-    pub(super) fn take_saved(&mut self) -> Option<Option<HeaderValue>> {
-        self.saved.take().map(|Saved(header)| header)
+    /// What `save` has decided, if nothing has changed since.
+    pub(super) fn take_saved(&mut self) -> Option<Saved> {
+        self.saved.take()
     }
 
     pub(crate) fn saved_header(&self) -> Option<HeaderValue> {

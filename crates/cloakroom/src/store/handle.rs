@@ -148,7 +148,7 @@ impl fmt::Debug for Store {
             .debug_struct("Store")
             .field("name", &self.name())
             .field("timeout", &self.timeout)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,7 @@
-use std::{cmp::Ordering, fmt};
+use std::{
+    cmp::Ordering,
+    fmt::{self, Write},
+};
 
 /// Python's `int`: no upper bound. Up to 64 bits it is a machine integer, beyond that its digits.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -64,7 +67,8 @@ impl Int {
         }
         let mut digits = String::from(if negative { "-0" } else { "0" });
         for limb in limbs.iter().rev() {
-            digits.push_str(&format!("{limb:09}"));
+            // Writing into a string cannot fail.
+            let _ = write!(digits, "{limb:09}");
         }
         Self::from_decimal(&digits).unwrap_or(Self::from(0))
     }

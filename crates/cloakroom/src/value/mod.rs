@@ -45,7 +45,7 @@ use std::fmt;
 /// | `int`, unbounded | [`Value::Int`] | integers up to 128 bits, [`Int`] |
 /// | `float` | [`Value::Float`] | `f32`, `f64` |
 /// | `str` | [`Value::Text`] | `String`, `char`, unit variants of enums, [`Text`] |
-/// | `bytes` | [`Value::Bytes`] | `serialize_bytes` (serde_bytes, `bytes::Bytes`) |
+/// | `bytes` | [`Value::Bytes`] | `serialize_bytes` (`serde_bytes`, `bytes::Bytes`) |
 /// | `list` | [`Value::List`] | `Vec` and other sequences |
 /// | `tuple` | [`Value::Tuple`] | tuples, arrays, tuple structs |
 /// | `dict`, in order | [`Value::Dict`] | maps, structs, [`Dict`] |

@@ -35,6 +35,7 @@ pub(crate) enum Fault {
     LoadsRenew,
     DeleteIgnoresTheExpected,
     DeleteOfMissingLeavesNothing,
+    DeleteOfMissingSucceeds,
     TouchChangesTheValue,
     CutsValues,
     TrimsNuls,
@@ -393,6 +394,9 @@ impl Driver for NaiveStore {
             && !self.is(Fault::DeleteIgnoresTheExpected)
         {
             return Err(DeleteError::Changed(Record::new(there.value.clone())));
+        }
+        if there.is_none() && expected.is_some() && !self.is(Fault::DeleteOfMissingSucceeds) {
+            return Err(DeleteError::NotFound);
         }
         shelves.entries.remove(&key);
         let expires = match self.fault {

@@ -2,6 +2,11 @@
 //! once.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests may fail loudly"
+)]
 
 use std::{collections::HashMap, io, sync::Arc};
 

@@ -1,6 +1,11 @@
 //! Every kind of store there is, each with the real server behind it.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests may fail loudly"
+)]
 
 use cloakroom::store::*;
 

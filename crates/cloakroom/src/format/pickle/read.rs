@@ -116,17 +116,17 @@ impl<'a> Machine<'a> {
             b'}' => self.push(Node::Dict(Vec::new())),
             0x8f => self.push(Node::Set(Vec::new())),
             b'l' => self
-                .from_mark()
+                .since_mark()
                 .and_then(|items| self.push(Node::List(items))),
             b't' => self
-                .from_mark()
+                .since_mark()
                 .and_then(|items| self.push(Node::Tuple(items))),
             b'd' => {
-                let pairs = self.from_mark().and_then(|items| self.pairs(&items))?;
+                let pairs = self.since_mark().and_then(|items| self.pairs(&items))?;
                 self.push(Node::Dict(pairs))
             }
             0x91 => self
-                .from_mark()
+                .since_mark()
                 .and_then(|items| self.push(Node::FrozenSet(items))),
             0x85..=0x87 => {
                 let mut items = Vec::with_capacity(3);
@@ -137,13 +137,13 @@ impl<'a> Machine<'a> {
                 self.push(Node::Tuple(items))
             }
             b'a' => self.pop().and_then(|item| self.extend(vec![item])),
-            b'e' | 0x90 => self.from_mark().and_then(|items| self.extend(items)),
+            b'e' | 0x90 => self.since_mark().and_then(|items| self.extend(items)),
             b's' => {
                 let value = self.pop()?;
                 let key = self.pop()?;
                 self.extend(vec![key, value])
             }
-            b'u' => self.from_mark().and_then(|items| self.extend(items)),
+            b'u' => self.since_mark().and_then(|items| self.extend(items)),
             // Objects.
             b'c' => {
                 let (module, name) = (self.cursor.line()?, self.cursor.line()?);
@@ -334,7 +334,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The values since the last mark.
-    fn from_mark(&mut self) -> Result<Vec<Id>, FormatError> {
+    fn since_mark(&mut self) -> Result<Vec<Id>, FormatError> {
         match self.marks.pop() {
             Some(mark) => Ok(self.stack.split_off(mark)),
             None => self.cursor.error("a mark before"),
@@ -392,8 +392,8 @@ impl<'a> Machine<'a> {
             (Class::FrozenSet, [Node::List(items) | Node::Tuple(items)]) => {
                 Node::FrozenSet(items.clone())
             }
-            (Class::Uuid, []) => Node::NewUuid,
-            (
+            (Class::Uuid, [])
+            | (
                 Class::Reconstructor,
                 [
                     Node::Class(Class::Uuid),

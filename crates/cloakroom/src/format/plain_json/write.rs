@@ -25,7 +25,6 @@ pub(in crate::format) fn write_text(out: &mut Vec<u8>, text: &Text) -> Result<()
 
 fn write_value(out: &mut Vec<u8>, value: &Value, depth: usize) -> Result<(), FormatError> {
     match value {
-        Value::None => out.extend_from_slice(b"null"),
         Value::Bool(true) => out.extend_from_slice(b"true"),
         Value::Bool(false) => out.extend_from_slice(b"false"),
         Value::Int(int) => {
@@ -35,7 +34,8 @@ fn write_value(out: &mut Vec<u8>, value: &Value, depth: usize) -> Result<(), For
         Value::Float(float) if float.is_finite() => {
             out.extend_from_slice(json::float_compact(*float).as_bytes());
         }
-        Value::Float(_) => out.extend_from_slice(b"null"),
+        // Not a number and the infinities are null in JSON.
+        Value::None | Value::Float(_) => out.extend_from_slice(b"null"),
         Value::Text(text) => write_text(out, text)?,
         Value::Bytes(bytes) => write_ascii(out, &base64::encode_standard(bytes)),
         Value::List(items) | Value::Tuple(items) | Value::Set(items) | Value::FrozenSet(items) => {

@@ -37,7 +37,9 @@ async fn what_one_connection_writes_another_loads(trial: &Trial) -> Verdict {
         let seen = super::trial::load(store, &key).await?;
         let current = trial.load(&key).await?;
         require(
-            seen.is_some() && seen == current,
+            seen.is_some()
+                && seen.as_ref().map(|record| &record.value)
+                    == current.as_ref().map(|record| &record.value),
             PROMISE,
             format!("{seen:?} and {current:?}"),
         )?;

@@ -79,6 +79,7 @@ pub(super) fn binary(bytes: &[u8]) -> AttributeValue {
 mod tests {
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps, reason = "an item as an answer brings it")]
     fn item(attributes: &[(&str, AttributeValue)]) -> Option<Item> {
         let attributes = attributes.iter().cloned();
         Some(

@@ -9,6 +9,11 @@
 //! | `statement.rs`, `table.rs`, `moment.rs` | named parameters, checked names, the `expiry` column |
 //! | `pool.rs` | connections |
 
+#![cfg_attr(
+    not(all(feature = "mysql", feature = "postgres", feature = "sqlite")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
+
 mod dialect;
 mod moment;
 #[cfg(feature = "mysql")]
