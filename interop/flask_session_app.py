@@ -60,6 +60,7 @@ def make_app(settings):
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=settings["secret_key"] or "for flash alone",
+        SECRET_KEY_FALLBACKS=settings["fallback_keys"],
         SESSION_USE_SIGNER=settings["secret_key"] is not None,
         SESSION_SERIALIZATION_FORMAT=settings["serialization"],
         SESSION_KEY_PREFIX=settings["key_prefix"],
@@ -108,8 +109,8 @@ def perform(app, operation):
             session.permanent = switch == "on"
         case ["set"]:
             session.update(tagged.loads(request.get_data(as_text=True)))
-        case ["copy", source, target]:
-            session[target] = session[source]
+        case ["copy"]:
+            session.update({f"{key} copied": session[key] for key in sorted(session)})
         case ["delete", key]:
             session.pop(key, None)
         case ["count"]:

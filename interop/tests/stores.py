@@ -48,6 +48,7 @@ def settings(kind, folder, **changed):
         "serialization": "pickle" if kind in ("filesystem", "cachelib") else "msgpack",
         "key_prefix": f"{unique}:",
         "secret_key": None,
+        "fallback_keys": [],
         "lifetime": LIFETIME,
         "permanent": False,
         "refresh_each_request": True,
@@ -164,7 +165,7 @@ class InRedis(Entries):
 class InMemcached(Entries):
     def __init__(self, settings):
         super().__init__(settings)
-        self.client = Client(settings["url"].removeprefix("memcached://"))
+        self.client = Client(settings["url"].removeprefix("memcached://"), default_noreply=False)
 
     def load(self, key):
         return self.client.get(key)
@@ -212,7 +213,7 @@ class InDatabase(Entries):
         with contextlib.closing(connection):
             cursor = connection.cursor()
             cursor.execute(statement, values)
-            rows = cursor.fetchall() if cursor.description else []
+            rows = list(cursor.fetchall()) if cursor.description else []
             connection.commit()
         return rows
 

@@ -1,15 +1,13 @@
 """Stock Flask-Session and Cloakroom at once on the same entries, with one cookie jar, in each kind of store."""
 
 import json
-import math
 from email.utils import parsedate_to_datetime
-from uuid import UUID
 
 import oracle
 import pytest
 from conftest import expect
 from sessions import same
-from stores import DATABASES, KINDS, LIFETIME, both, browser, cookie_of, entries, flask_session, settings
+from stores import DATABASES, KINDS, LIFETIME, both, browser, cookie_of, settings
 
 SECRET = "the-secret-that-both-servers-share"
 PAIRS = {
@@ -175,25 +173,29 @@ CARRIED = [
 ]
 
 
-def test_every_type_goes_there_and_back(pair, here_and_there):
+def test_every_type_goes_there_and_back(pair, here_and_there, jar):
     """Put in here, it is in the store what Flask-Session would have written, and reads there and here the same."""
     here, there = here_and_there
-    for text in CARRIED:
-        with browser() as jar:
-            here.do(jar, "set", f'{{"value": {text}}}')
-            if pair.settings["serialization"] == "pickle":
-                assert same(pair.entries.content(cookie_of(jar))["value"], oracle.tagged.loads(text))
-            else:
-                written = pair.entries.bytes(cookie_of(jar))
-                permanent = {"_permanent": True} if pair.settings["permanent"] else {}
-                assert written == pair.entries.encode({**permanent, "value": oracle.tagged.loads(text)}), text[:80]
-            read = here.do(jar, "session")
-            assert there.do(jar, "session") == read
-            there.do(jar, "copy/value/copied")
-            stored = pair.entries.content(cookie_of(jar))
-            assert same(stored["copied"], stored["value"])
-            here.do(jar, "delete/copied")
-            assert there.do(jar, "session") == here.do(jar, "session") == read
+    content = {f"value {n}": oracle.tagged.loads(text) for n, text in enumerate(CARRIED)}
+    here.do(jar, "set", ordered(CARRIED))
+    if pair.settings["serialization"] == "pickle":
+        assert same(plain(pair.entries.content(cookie_of(jar))), content)
+    else:
+        permanent = {"_permanent": True} if pair.settings["permanent"] else {}
+        assert pair.entries.bytes(cookie_of(jar)) == pair.entries.encode({**permanent, **content})
+    read = here.do(jar, "session")
+    assert there.do(jar, "session") == read
+    there.do(jar, "copy")
+    stored = pair.entries.content(cookie_of(jar))
+    for key in content:
+        assert same(stored[f"{key} copied"], stored[key]), key
+    copied = there.do(jar, "session")
+    assert here.do(jar, "session") == copied != read
+
+
+def ordered(texts):
+    """One session of all the values, in this order."""
+    return "{" + ", ".join(f'"value {n}": {text}' for n, text in enumerate(texts)) + "}"
 
 
 # What a serialization has no form for.
@@ -216,13 +218,63 @@ def test_what_the_format_has_no_form_for_is_refused_by_both(pair):
                 assert plain(pair.entries.content(cookie_of(jar))) == {"user": "alice"}
 
 
-def test_what_only_pickle_carries_goes_there_and_back(pair, here_and_there):
-    if pair.settings["serialization"] != "pickle":
-        return
-    here, there = here_and_there
-    for text in ['{" m":"<b>bold</b>"}', "1208925819614629174706176", "-1208925819614629174706176", "NaN", "-Infinity", r'"half \ud800 a pair"']:
-        with browser() as jar:
-            here.do(jar, "set", f'{{"value": {text}}}')
-            there.do(jar, "copy/value/copied")
-            stored = pair.entries.content(cookie_of(jar))
-            assert same(stored, {"value": oracle.tagged.loads(text), "copied": oracle.tagged.loads(text)})
+ONLY_PICKLED = ['{" m":"<b>bold</b>"}', "1208925819614629174706176", "-1208925819614629174706176", "NaN", "-Infinity", r'"half \ud800 a pair"']
+
+
+def test_what_only_pickle_carries_goes_there_and_back(pair, here_and_there, jar):
+    if pair.settings["serialization"] == "pickle":
+        here, there = here_and_there
+        here.do(jar, "set", ordered(ONLY_PICKLED))
+        there.do(jar, "copy")
+        stored = pair.entries.content(cookie_of(jar))
+        for n, text in enumerate(ONLY_PICKLED):
+            assert same(stored[f"value {n}"], oracle.tagged.loads(text))
+            assert same(stored[f"value {n} copied"], oracle.tagged.loads(text))
+
+
+def test_a_session_that_holds_only_permanent_is_none_in_both(pair, jar):
+    for server in (pair.flask, pair.cloakroom):
+        server.do(jar, "permanent/on")
+        assert cookie_of(jar) is None
+        assert server.session(jar) in ({}, {"_permanent": True})
+
+
+def test_a_signed_id_from_here_is_good_there_and_a_changed_one_in_neither(site, tmp_path):
+    with both(site, tmp_path, settings("redis", tmp_path, secret_key=SECRET)) as pair:
+        for here, there in [(pair.flask, pair.cloakroom), (pair.cloakroom, pair.flask)]:
+            with browser() as jar:
+                here.do(jar, "login/alice")
+                cookie = cookie_of(jar)
+                session_id, _, signature = cookie.partition(".")
+                assert len(signature) == 27
+                assert there.session(jar) == here.session(jar) == {"user": "alice"}
+                there.do(jar, "permanent/on")
+                assert cookie_of(jar) == cookie  # an HMAC-SHA1 of the same id by the same key
+            turned = signature[:-2] + ("A" if signature[-2] != "A" else "B") + signature[-1]
+            for wrong in [session_id, f"{session_id}.", f"{session_id}.{turned}", f"A{cookie[1:]}"]:
+                with browser(wrong) as jar:
+                    assert here.session(jar) == there.session(jar) == {}, wrong
+
+
+@pytest.mark.parametrize("kind", [*DATABASES, "dynamodb"])
+def test_each_side_works_on_the_table_that_the_other_made(site, tmp_path, kind):
+    made = []
+    for ours_first in (True, False):
+        with both(site, tmp_path, settings(kind, tmp_path, make_table=ours_first)) as pair:
+            for here, there in [(pair.flask, pair.cloakroom), (pair.cloakroom, pair.flask)]:
+                with browser() as jar:
+                    here.do(jar, "login/alice")
+                    old = cookie_of(jar)
+                    there.do(jar, "count")
+                    there.do(jar, "regenerate")
+                    assert here.session(jar) == {"user": "alice", "visits": 1}
+                    assert abs(pair.entries.seconds_left(cookie_of(jar)) - LIFETIME) <= 60
+                    assert pair.entries.bytes(old) is None
+                    there.do(jar, "logout")
+                    assert here.session(jar) == {}
+            made.append(pair.entries.columns())
+    ours, theirs = made
+    if kind == "mysql":
+        # Flask-SQLAlchemy's holds 64 KiB of a session.
+        theirs = [("data", "longblob", 2**32 - 1) if column[0] == "data" else column for column in theirs]
+    assert ours == theirs

@@ -20,7 +20,7 @@ use cloakroom::store::{
     DynamoDbStore, FileStore, MemcachedStore, MySqlStore, PostgresStore, RedisStore, SqliteStore,
     Store,
 };
-use cloakroom::{Refresh, SecretKey, Session, SessionConfig, SessionLayer, Value};
+use cloakroom::{KeyRing, Refresh, SecretKey, Session, SessionConfig, SessionLayer, Value};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -36,6 +36,7 @@ struct Settings {
     key_prefix: String,
     /// Signs ids if given.
     secret_key: Option<String>,
+    fallback_keys: Vec<String>,
     /// In seconds.
     lifetime: u64,
     permanent: bool,
@@ -87,7 +88,13 @@ impl Settings {
             .permanent_by_default(self.permanent)
             .refresh(refresh);
         Ok(match &self.secret_key {
-            Some(key) => config.sign_ids(SecretKey::new(key)?),
+            Some(key) => {
+                let signing = KeyRing::new(SecretKey::new(key)?);
+                let keys = self.fallback_keys.iter().try_fold(signing, |keys, old| {
+                    SecretKey::new(old).map(|old| keys.fallback(old))
+                })?;
+                config.sign_ids(keys)
+            }
             None => config,
         })
     }
@@ -208,9 +215,11 @@ fn perform(session: &Session, operation: &str, body: &str) -> Result<String, Fai
                 session.insert(key.as_str().ok_or("keys of a session are text")?, value)?;
             }
         }
-        ["copy", from, to] => {
-            let value: Value = session.get(*from)?.ok_or("there is nothing to copy")?;
-            session.insert(*to, value)?;
+        ["copy"] => {
+            for key in session.keys() {
+                let value: Value = session.get(key.as_str())?.ok_or("a key has a value")?;
+                session.insert(format!("{key} copied"), value)?;
+            }
         }
         ["delete", key] => drop(session.remove(*key)),
         ["count"] => {
