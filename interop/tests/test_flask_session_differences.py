@@ -2,53 +2,59 @@
 
 import json
 import pickle
+import secrets
 import subprocess
 import time
 import zlib
 
-import boto3
 import msgspec
 import pytest
 from conftest import expect
 from stores import KINDS, LIFETIME, both, browser, cloakroom, cookie_of, entries, flask_session, settings
 
 SECRET, OLD_SECRET = "the-secret-that-both-servers-share", "the-secret-of-last-year-in-both"
-ID = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq"
 
 
-@pytest.fixture
-def pair(site, tmp_path, kind):
-    with both(site, tmp_path, settings(kind, tmp_path)) as pair:
+@pytest.fixture(scope="module")
+def pair(request, site, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stores")
+    with both(site, folder, settings(request.param, folder)) as pair:
         yield pair
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_t20_flask_session_writes_what_it_only_read_and_cloakroom_does_not(pair):
+@pytest.fixture
+def cookie():
+    """An id as Flask-Session gives it out."""
+    return secrets.token_urlsafe(32)
+
+
+@pytest.mark.parametrize("pair", KINDS, indirect=True)
+def test_t20_flask_session_writes_what_it_only_read_and_cloakroom_does_not(pair, cookie):
     """Bytes that are good and that nobody would write so: who writes them again, shows it."""
     content = {"user": "alice"}
     odd = pickle.dumps(content, 2) if pair.settings["serialization"] == "pickle" else msgspec.json.encode(content)
-    pair.entries.store(pair.entries.key(ID), odd)
-    with browser(ID) as jar:
+    pair.entries.store(pair.entries.key(cookie), odd)
+    with browser(cookie) as jar:
         assert pair.cloakroom.session(jar) == content
-        assert pair.entries.bytes(ID) == odd
+        assert pair.entries.bytes(cookie) == odd
         assert pair.flask.session(jar) == content
-        assert pair.entries.bytes(ID) not in (odd, None)
+        assert pair.entries.bytes(cookie) not in (odd, None)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_nobody_can_read_is_an_error_in_flask_session_and_an_empty_session_here(pair):
+@pytest.mark.parametrize("pair", KINDS, indirect=True)
+def test_what_nobody_can_read_is_an_error_in_flask_session_and_an_empty_session_here(pair, cookie):
     """It stays where it is: it may be another program's, or be read again by a later version."""
     pickled = pair.settings["serialization"] == "pickle"
     broken = b"cno_such_module\nThing\n." if pickled else b"\xa5\xff\xff\xff\xff\xff"
-    pair.entries.store(pair.entries.key(ID), broken)
-    with browser(ID) as jar:
+    pair.entries.store(pair.entries.key(cookie), broken)
+    with browser(cookie) as jar:
         assert pair.cloakroom.session(jar) == {}
-        assert pair.entries.bytes(ID) == broken
+        assert pair.entries.bytes(cookie) == broken
         assert pair.flask.ask(jar, "session").status_code == 500
 
 
-@pytest.mark.parametrize("kind", ["redis"])
-def test_a_pickle_that_would_run_something_is_run_by_flask_session_and_refused_here(pair, tmp_path):
+@pytest.mark.parametrize("pair", ["redis"], indirect=True)
+def test_a_pickle_that_would_run_something_is_run_by_flask_session_and_refused_here(pair, cookie, tmp_path):
     """Whoever can write to the store of Flask-Session runs programs on its server."""
     witness = tmp_path / "witness"
 
@@ -56,15 +62,15 @@ def test_a_pickle_that_would_run_something_is_run_by_flask_session_and_refused_h
         def __reduce__(self):
             return open, (str(witness), "w")
 
-    pair.entries.store(pair.entries.key(ID), pickle.dumps(Harm(), 0))
-    with browser(ID) as jar:
+    pair.entries.store(pair.entries.key(cookie), pickle.dumps(Harm(), 0))
+    with browser(cookie) as jar:
         assert pair.cloakroom.session(jar) == {}
         assert not witness.exists()
         pair.flask.ask(jar, "session")
         assert witness.exists()
 
 
-@pytest.mark.parametrize("kind", ["redis", "memcached"])
+@pytest.mark.parametrize("pair", ["redis", "memcached"], indirect=True)
 def test_a_made_up_id_reaches_the_store_of_flask_session_and_not_ours(pair):
     """Ids are 22 to 171 letters, digits, hyphens and underscores. Memcached's clients fail on others."""
     pair.entries.store(pair.entries.key("short"), msgspec.msgpack.encode({"user": "mallory"}))
@@ -101,12 +107,12 @@ def test_t23_flask_session_on_dynamodb_reckons_with_the_local_time_and_cloakroom
     assert abs(left[1] - LIFETIME) <= 60
 
 
-@pytest.mark.parametrize("kind", ["dynamodb"])
-def test_t23_what_has_expired_on_dynamodb_is_a_session_to_flask_session_and_none_here(pair):
+@pytest.mark.parametrize("pair", ["dynamodb"], indirect=True)
+def test_t23_what_has_expired_on_dynamodb_is_a_session_to_flask_session_and_none_here(pair, cookie):
     # DynamoDB removes what has expired up to two days late.
     value = msgspec.msgpack.encode({"user": "alice"})
-    pair.entries.table.put_item(Item={"id": pair.entries.key(ID), "val": value, "expiration": int(time.time()) - 60})
-    with browser(ID) as jar:
+    pair.entries.table.put_item(Item={"id": pair.entries.key(cookie), "val": value, "expiration": int(time.time()) - 60})
+    with browser(cookie) as jar:
         assert pair.cloakroom.session(jar) == {}
         assert pair.flask.session(jar) == {"user": "alice"}
 
@@ -138,12 +144,12 @@ def test_t30_a_key_can_be_rotated_under_signed_ids_here(site, tmp_path):
             assert flask.session(jar) == {}
 
 
-@pytest.mark.parametrize("kind", ["redis"])
-def test_a_session_of_another_format_is_rewritten_with_its_next_change(pair):
-    pair.entries.store(pair.entries.key(ID), msgspec.json.encode({"user": "alice"}))
-    with browser(ID) as jar:
+@pytest.mark.parametrize("pair", ["redis"], indirect=True)
+def test_a_session_of_another_format_is_rewritten_with_its_next_change(pair, cookie):
+    pair.entries.store(pair.entries.key(cookie), msgspec.json.encode({"user": "alice"}))
+    with browser(cookie) as jar:
         assert pair.cloakroom.do(jar, "count") == "1"
-        assert pair.entries.bytes(ID) == msgspec.msgpack.encode({"user": "alice", "visits": 1})
+        assert pair.entries.bytes(cookie) == msgspec.msgpack.encode({"user": "alice", "visits": 1})
         assert pair.flask.session(jar) == {"user": "alice", "visits": 1}
 
 
