@@ -25,6 +25,7 @@ sys.path.insert(0, str(INTEROP))
 PROGRAMS = {
     "tour": ([TARGET / "release/tour", TARGET / "debug/tour"], "build it with `cargo build -p tour`"),
     "peer": ([TARGET / "release/peer", TARGET / "debug/peer"], "build it with `cargo build -p cloakroom-interop`"),
+    "site": ([TARGET / "release/site", TARGET / "debug/site"], "build it with `cargo build -p cloakroom-interop`"),
     "chromium": (["chromium", "google-chrome"], "install Debian's package chromium"),
     "chromedriver": (["chromedriver"], "install Debian's package chromium-driver"),
 }
@@ -58,6 +59,11 @@ def pytest_collection_finish(session):
 @pytest.fixture(scope="session")
 def tour(pytestconfig):
     return find(pytestconfig, "tour")
+
+
+@pytest.fixture(scope="session")
+def site(pytestconfig):
+    return find(pytestconfig, "site")
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,11 @@ pub(super) fn live(item: Option<Item>, now: u64) -> Option<Record> {
     })
 }
 
+/// Whether this is a tombstone into which another program has put a session.
+pub(super) fn is_overwritten(item: &Item) -> bool {
+    item.contains_key(GONE_UNTIL) && item.get(VALUE) != Some(&binary(&NIL))
+}
+
 /// How long until an `expiration`, if it is a number that is still to come.
 fn left(expiration: &AttributeValue, now: u64) -> Option<Duration> {
     let seconds: f64 = expiration.as_n().ok()?.parse().ok()?;

@@ -200,6 +200,17 @@ impl Driver for DynamoDbStore {
             .send()
             .await
             .map_err(store_error)?;
+        if answer.item.as_ref().is_some_and(item::is_overwritten) {
+            // For us it stays a tombstone; Flask-Session is to read it as one again.
+            let answer = self
+                .update(key)
+                .update_expression("SET val = :nil, expiration = gone_until")
+                .condition_expression("attribute_exists(gone_until)")
+                .expression_attribute_values(":nil", binary(&item::NIL))
+                .send()
+                .await;
+            unless(answer)?;
+        }
         Ok(item::live(answer.item, self.now()))
     }
 

@@ -20,7 +20,7 @@ use self::{
     failure::Failure,
     keys::Keys,
     link::Link,
-    script::{CREATE, DELETE, REPLACE, Script, TOUCH},
+    script::{BURY, CREATE, DELETE, REPLACE, Script, TOUCH},
     target::Target,
 };
 use super::{
@@ -149,7 +149,12 @@ impl Driver for RedisStore {
         let mut values = values.into_iter();
         match (values.next(), values.next()) {
             (Some(Value::BulkString(bytes)), Some(Value::Nil)) => Ok(Some(Record::new(bytes))),
-            (Some(Value::Nil), Some(_)) | (Some(_), Some(Value::BulkString(_))) => Ok(None),
+            (Some(Value::Nil), Some(_)) => Ok(None),
+            (Some(_), Some(Value::BulkString(_))) => {
+                // A neighbour's late write: it must not come to light when the tombstone goes.
+                self.run(&BURY, key, &[]).await?;
+                Ok(None)
+            }
             _ => Err(failure::unexpected()),
         }
     }

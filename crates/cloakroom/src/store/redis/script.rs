@@ -61,6 +61,14 @@ pub(super) static DELETE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// Removes what lies under a tombstone. Answers 1, or 0 if there is nothing.
+pub(super) static BURY: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end \
+         return redis.call('DEL', KEYS[1])",
+    )
+});
+
 impl Script {
     fn new(code: &'static str) -> Self {
         let hash = redis::Script::new(code).get_hash().to_owned();
