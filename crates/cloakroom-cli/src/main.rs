@@ -1,4 +1,5 @@
-//! `cloakroom`: what is in a session cookie, is it genuine, and why was it refused?
+//! `cloakroom`: what is in a session cookie, is it genuine, and why was it refused? And what a store of sessions
+//! needs now and then.
 //!
 //! Results go to standard output, everything else to standard error. The exit code is 0 for a good
 //! answer, 1 for a refusal, 2 for wrong use.
@@ -8,7 +9,9 @@ mod input;
 mod keygen;
 mod keys;
 mod output;
+mod sessions;
 mod sign;
+mod store;
 mod verify;
 
 use std::process::ExitCode;
@@ -17,7 +20,7 @@ use clap::{Parser, Subcommand};
 
 use output::{Answer, Failure};
 
-/// Look into, check and make session cookies, the same as Flask's.
+/// Look into, check and make session cookies, the same as Flask's, and look after stores of sessions.
 #[derive(Parser)]
 #[command(name = "cloakroom", version)]
 struct Arguments {
@@ -36,6 +39,9 @@ enum Command {
     /// Decode, verify or sign a session cookie
     #[command(subcommand)]
     Cookie(CookieCommand),
+    /// Look after the sessions in a store
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
 }
 
 #[derive(Subcommand)]
@@ -46,6 +52,14 @@ enum CookieCommand {
     Verify(verify::Arguments),
     /// Sign the tagged JSON on standard input and print the cookie's value
     Sign(sign::Arguments),
+}
+
+#[derive(Subcommand)]
+enum SessionsCommand {
+    /// Remove expired sessions, for stores that do not do so by themselves: SQL, files
+    Purge(sessions::PurgeArguments),
+    /// Make the table that the store needs, if it needs one and it is missing: SQL, DynamoDB
+    Migrate(sessions::MigrateArguments),
 }
 
 fn main() -> ExitCode {
@@ -62,5 +76,7 @@ fn run(command: Command) -> Result<Answer, Failure> {
         Command::Cookie(CookieCommand::Decode(arguments)) => decode::run(arguments),
         Command::Cookie(CookieCommand::Verify(arguments)) => verify::run(arguments),
         Command::Cookie(CookieCommand::Sign(arguments)) => sign::run(&arguments),
+        Command::Sessions(SessionsCommand::Purge(arguments)) => sessions::purge(arguments),
+        Command::Sessions(SessionsCommand::Migrate(arguments)) => sessions::migrate(arguments),
     }
 }
