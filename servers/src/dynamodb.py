@@ -4,8 +4,20 @@ import logging
 import sys
 import threading
 
+from moto.dynamodb.models.dynamo_type import LimitedSizeDict
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, run_simple
+
+set_item = LimitedSizeDict.__setitem__
+
+
+def replace_item(self, key, value):
+    # moto 5.2.5 counts an attribute's old value against the limit of the item that gets the new one.
+    self.pop(key, None)
+    set_item(self, key, value)
+
+
+LimitedSizeDict.__setitem__ = replace_item
 
 application = DomainDispatcherApplication(create_backend_app)
 turn = threading.Lock()

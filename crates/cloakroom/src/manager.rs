@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue};
 use self::{cookie::CookieSessions, stored::StoredSessions};
 use crate::{
     ConfigError, Error, caches,
-    config::{Profile, Refresh, SessionConfig},
+    config::{FlaskSettings, Profile, Refresh, SessionConfig},
     cookie::{CookieError, PreparedCookie, Rules, find_all, insert_set_cookie},
     secret::KeyRing,
     session::{Entries, Refusal, Session, Status},
@@ -61,8 +61,16 @@ impl SessionManager {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the cookie's attributes contradict each other or no browser would keep it.
+    /// [`ConfigError`] if the cookie's attributes contradict each other or no browser would keep it, or if
+    /// the settings are those of a Flask application that keeps its sessions in a store.
     pub fn signed(keys: impl Into<KeyRing>, config: SessionConfig) -> Result<Self, ConfigError> {
+        if config.stored.demanded {
+            return Err(ConfigError::Conflict {
+                name: "SESSION_TYPE".to_owned(),
+                reason: "it asks for sessions in a store and these live in the cookie: use from_flask, or remove it"
+                    .to_owned(),
+            });
+        }
         let sessions = CookieSessions::new(keys, config)?;
         Ok(Self {
             room: Room::Cookie(Arc::new(sessions)),
@@ -80,6 +88,21 @@ impl SessionManager {
         Ok(Self {
             room: Room::Store(Arc::new(sessions)),
         })
+    }
+
+    /// Sessions where Flask's settings say: with `SESSION_TYPE` in that store, else in a signed cookie.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], naming the setting, as [`FlaskSettings::keys`], [`FlaskSettings::session`] and
+    /// [`FlaskSettings::store`].
+    #[doc(alias = "Flask-Session")]
+    pub async fn from_flask(settings: &FlaskSettings) -> Result<Self, ConfigError> {
+        let config = settings.session()?;
+        match settings.store().await? {
+            Some(store) => Self::stored(store, config),
+            None => Self::signed(settings.keys()?, config),
+        }
     }
 
     /// The session of a request, from its headers; an empty one if there is none or it is refused.

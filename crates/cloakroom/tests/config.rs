@@ -82,8 +82,28 @@ fn mistakes_name_the_setting() {
             "SECRET_KEYS is not a setting; did you mean SECRET_KEY?",
         ),
         (
-            session("SESSION_TYPE", "redis"),
-            "SESSION_TYPE is for sessions in a store, which this version does not have; remove it to keep sessions in the cookie",
+            session("SESSION_TYPE", "null"),
+            "SESSION_TYPE must be redis, memcached, filesystem, cachelib, sqlalchemy or dynamodb; without it, sessions live in the cookie",
+        ),
+        (
+            session("SESSION_TIPE", "redis"),
+            "SESSION_TIPE is not a setting; did you mean SESSION_TYPE?",
+        ),
+        (
+            session("SESSION_ID_LENGTH", 8),
+            "SESSION_ID_LENGTH must be 16 to 128 random bytes",
+        ),
+        (
+            session("SESSION_SERIALIZATION_FORMAT", "pickle"),
+            "SESSION_SERIALIZATION_FORMAT must be msgpack or json",
+        ),
+        (
+            session("SESSION_KEY_PREFIX", 1),
+            "SESSION_KEY_PREFIX must be text",
+        ),
+        (
+            session("SESSION_USE_SIGNER", true),
+            "SESSION_USE_SIGNER: it needs SECRET_KEY, which is missing",
         ),
         (
             session("SESSION_COOKIE_SECURE", "True"),
@@ -326,5 +346,289 @@ fn a_manager_serves_frameworks_that_have_no_door() {
     assert_eq!(
         manager.open_now(&request).to_tagged_json(),
         r#"{"a":{"b":1}}"#
+    );
+}
+
+fn settings<const N: usize>(settings: [(&'static str, Value); N]) -> FlaskSettings {
+    FlaskSettings::from_map(settings)
+}
+
+/// What a visitor's first request under these settings leaves: the cookie's value, the store's key and entry.
+#[cfg(all(feature = "file", feature = "redis", feature = "sqlite"))]
+async fn first_session(settings: &FlaskSettings) -> (String, String, bytes::Bytes) {
+    let manager = SessionManager::from_flask(settings).await.unwrap();
+    let session = manager.open(&HeaderMap::new()).await.unwrap();
+    session.insert("a", 1).unwrap();
+    let mut headers = HeaderMap::new();
+    manager.close(&session, &mut headers).await.unwrap();
+    let key = manager.store_key(&session).unwrap();
+    let entry = manager.store().unwrap().load(&key).await.unwrap().unwrap();
+    (manager.cookie_value(&session).unwrap(), key, entry.value)
+}
+
+#[cfg(all(feature = "file", feature = "redis", feature = "sqlite"))]
+#[tokio::test]
+async fn flask_session_names_choose_the_store_and_the_form_of_its_entries() {
+    const PERMANENT: &[u8] = b"\x82\xaa_permanent\xc3\xa1a\x01";
+    let redis = Value::from(servers::redis::shared());
+    let bare = settings([
+        ("SESSION_TYPE", "Redis".into()),
+        ("SESSION_REDIS", redis.clone()),
+    ]);
+    let (cookie, key, entry) = first_session(&bare).await;
+    assert_eq!(key, format!("session:{cookie}"));
+    assert_eq!((cookie.len(), &entry[..]), (43, PERMANENT));
+
+    let all = settings([
+        ("SECRET_KEY", KEY.into()),
+        ("SESSION_TYPE", "redis".into()),
+        ("SESSION_REDIS", redis),
+        ("SESSION_PERMANENT", false.into()),
+        ("SESSION_USE_SIGNER", true.into()),
+        ("SESSION_KEY_PREFIX", "app:".into()),
+        ("SESSION_ID_LENGTH", 16.into()),
+        ("SESSION_SERIALIZATION_FORMAT", "json".into()),
+    ]);
+    let (cookie, key, entry) = first_session(&all).await;
+    let (id, signature) = cookie.split_once('.').unwrap();
+    assert_eq!((id.len(), signature.len()), (22, 27));
+    assert_eq!(key, format!("app:{id}"));
+    assert_eq!(entry, r#"{"a":1}"#);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let files = settings([
+        ("SESSION_TYPE", "filesystem".into()),
+        ("SESSION_FILE_DIR", path.into()),
+        ("SESSION_FILE_MODE", 0o600.into()),
+        ("SESSION_FILE_THRESHOLD", 500.into()),
+        ("SESSION_SERIALIZATION_FORMAT", "json".into()),
+    ]);
+    let (_, _, entry) = first_session(&files).await;
+    assert_eq!(entry[..2], [0x80, 4], "a pickle, whatever the format says");
+    let cachelib = settings([
+        ("SESSION_TYPE", "cachelib".into()),
+        ("SESSION_CACHELIB", path.into()),
+    ]);
+    assert_eq!(first_session(&cachelib).await.2[..2], [0x80, 4]);
+
+    let table = settings([
+        ("SESSION_TYPE", "sqlalchemy".into()),
+        (
+            "SQLALCHEMY_DATABASE_URI",
+            format!("sqlite:///{path}/app.db").as_str().into(),
+        ),
+        ("SESSION_SQLALCHEMY_TABLE", "logins".into()),
+        ("SESSION_CLEANUP_N_REQUESTS", 100.into()),
+    ]);
+    table
+        .store()
+        .await
+        .unwrap()
+        .unwrap()
+        .prepare()
+        .await
+        .unwrap();
+    assert_eq!(first_session(&table).await.2, PERMANENT);
+
+    // Without SESSION_TYPE sessions stay in the cookie.
+    let cookie = settings([("SECRET_KEY", KEY.into()), ("SESSION_TYPE", Value::None)]);
+    assert!(cookie.store().await.unwrap().is_none());
+    let layer = SessionLayer::from_flask(&cookie).await.unwrap();
+    assert!(layer.manager().store().is_none());
+}
+
+#[cfg(all(
+    feature = "postgres",
+    feature = "mysql",
+    feature = "dynamodb",
+    feature = "memcached"
+))]
+#[tokio::test]
+async fn flask_session_names_reach_every_kind_of_server() {
+    let sqlalchemy = |url: &str, driver: &str| {
+        let (_, rest) = url.split_once("://").unwrap();
+        Value::from(format!("{driver}://{rest}").as_str())
+    };
+    let endpoint = servers::dynamodb::shared();
+    let dynamodb = format!("dynamodb://test:test@us-west-2?endpoint={endpoint}");
+    let table = servers::unique("logins").replace('-', "_");
+    let postgres = sqlalchemy(servers::postgres::shared(), "postgresql+psycopg2");
+    for settings in [
+        settings([
+            ("SESSION_TYPE", "memcached".into()),
+            ("SESSION_MEMCACHED", servers::memcached::shared().into()),
+        ]),
+        settings([
+            ("SESSION_TYPE", "sqlalchemy".into()),
+            ("SESSION_SQLALCHEMY", postgres.clone()),
+            ("SESSION_SQLALCHEMY_TABLE", table.as_str().into()),
+            ("SESSION_SQLALCHEMY_SCHEMA", "public".into()),
+        ]),
+        settings([
+            ("SESSION_TYPE", "sqlalchemy".into()),
+            ("SESSION_SQLALCHEMY_BIND_KEY", "auth".into()),
+            (
+                "SQLALCHEMY_BINDS",
+                Dict::from_iter([("auth", postgres)]).into(),
+            ),
+            ("SESSION_SQLALCHEMY_TABLE", table.as_str().into()),
+        ]),
+        settings([
+            ("SESSION_TYPE", "sqlalchemy".into()),
+            (
+                "SQLALCHEMY_DATABASE_URI",
+                sqlalchemy(servers::mariadb::shared(), "mysql+pymysql"),
+            ),
+            ("SESSION_SQLALCHEMY_TABLE", table.as_str().into()),
+        ]),
+        settings([
+            ("SESSION_TYPE", "dynamodb".into()),
+            ("SESSION_DYNAMODB", dynamodb.as_str().into()),
+            ("SESSION_DYNAMODB_TABLE", table.as_str().into()),
+        ]),
+    ] {
+        let store = settings.store().await.unwrap().unwrap();
+        store.prepare().await.unwrap();
+        let manager = SessionManager::from_flask(&settings).await.unwrap();
+        let session = manager.new_session();
+        session.insert("a", 1).unwrap();
+        session.save().await.unwrap();
+        let cookie = manager.cookie_value(&session).unwrap();
+        let again = manager.open_value(cookie).await.unwrap();
+        assert_eq!(again.get::<u8>("a").unwrap(), Some(1), "{}", store.name());
+    }
+}
+
+#[tokio::test]
+async fn contradictions_between_settings_of_stores_name_the_setting_and_no_value() {
+    let typed = |session_type: &'static str, name: &'static str, value: Value| {
+        settings([("SESSION_TYPE", session_type.into()), (name, value)])
+    };
+    let secret = || Value::from("hunter2");
+    for (settings, message) in [
+        (
+            settings([("SESSION_REDIS", secret())]),
+            "SESSION_REDIS: it is for sessions in a store: set SESSION_TYPE too",
+        ),
+        (
+            settings([("SESSION_KEY_PREFIX", secret())]),
+            "SESSION_KEY_PREFIX: it is for sessions in a store",
+        ),
+        (
+            typed("redis", "SESSION_MEMCACHED", secret()),
+            "SESSION_MEMCACHED: it is of use with SESSION_TYPE=memcached only, and that is redis",
+        ),
+        (
+            typed("redis", "SESSION_REDIS", secret()),
+            "SESSION_REDIS must be the URL of a server",
+        ),
+        (
+            typed("redis", "SESSION_REDIS", "postgres://:hunter2@h/".into()),
+            "SESSION_REDIS must be the URL of a server",
+        ),
+        (
+            typed("redis", "SESSION_REDIS", 5.into()),
+            "SESSION_REDIS must be text",
+        ),
+        (
+            typed("mongodb", "SESSION_MONGODB_DB", secret()),
+            "SESSION_TYPE: there is no store for mongodb",
+        ),
+        (
+            typed("filesystem", "SESSION_FILE_MODE", 0o644.into()),
+            "SESSION_FILE_MODE must be 384",
+        ),
+        (
+            typed("filesystem", "SESSION_FILE_THRESHOLD", secret()),
+            "SESSION_FILE_THRESHOLD must be a whole number",
+        ),
+        (
+            typed("filesystem", "SESSION_FILE_DIR", "".into()),
+            "SESSION_FILE_DIR must be the folder",
+        ),
+        (
+            typed("cachelib", "SESSION_CACHELIB", "redis://:hunter2@h".into()),
+            "SESSION_CACHELIB must be the folder of a FileSystemCache",
+        ),
+        (
+            typed("sqlalchemy", "SESSION_CLEANUP_N_REQUESTS", 5.into()),
+            "SESSION_TYPE: sqlalchemy needs a database",
+        ),
+        (
+            typed(
+                "sqlalchemy",
+                "SESSION_SQLALCHEMY",
+                "oracle://hunter2@h/d".into(),
+            ),
+            "SESSION_SQLALCHEMY must be the URL of PostgreSQL",
+        ),
+        (
+            typed("sqlalchemy", "SESSION_SQLALCHEMY_SEQUENCE", secret()),
+            "SESSION_SQLALCHEMY_SEQUENCE: ids of rows come from",
+        ),
+        (
+            typed("sqlalchemy", "SESSION_SQLALCHEMY_BIND_KEY", secret()),
+            "SESSION_SQLALCHEMY_BIND_KEY: SQLALCHEMY_BINDS has no URL",
+        ),
+        (
+            typed("dynamodb", "SESSION_DYNAMODB_TABLE_NAME", secret()),
+            "SESSION_DYNAMODB_TABLE_NAME: Flask-Session 0.8 reads SESSION_DYNAMODB_TABLE",
+        ),
+        (
+            settings([
+                ("SESSION_TYPE", "dynamodb".into()),
+                ("SESSION_DYNAMODB", "dynamodb://us-west-2/hunter2".into()),
+                ("SESSION_DYNAMODB_TABLE", "Sessions".into()),
+            ]),
+            "SESSION_DYNAMODB_TABLE: SESSION_DYNAMODB names another table",
+        ),
+        (
+            settings([
+                ("SESSION_TYPE", "sqlalchemy".into()),
+                ("SESSION_SQLALCHEMY", "sqlite://".into()),
+                ("SESSION_SQLALCHEMY_SCHEMA", "hunter2".into()),
+            ]),
+            "SESSION_SQLALCHEMY_SCHEMA: only PostgreSQL has schemas",
+        ),
+        (
+            settings([
+                ("SESSION_TYPE", "sqlalchemy".into()),
+                ("SESSION_SQLALCHEMY", "sqlite://".into()),
+                ("SESSION_SQLALCHEMY_TABLE", "hunter2;".into()),
+            ]),
+            "SESSION_SQLALCHEMY_TABLE must be a name",
+        ),
+        #[cfg(feature = "redis")]
+        (
+            typed(
+                "redis",
+                "SESSION_REDIS",
+                "redis://:hunter2@127.0.0.1:1".into(),
+            ),
+            "SESSION_REDIS: the store cannot be reached",
+        ),
+        #[cfg(not(feature = "redis"))]
+        (
+            typed(
+                "redis",
+                "SESSION_REDIS",
+                "redis://:hunter2@127.0.0.1:1".into(),
+            ),
+            "SESSION_TYPE: the store refused: this kind of store needs cloakroom's cargo feature `redis`",
+        ),
+    ] {
+        let error = settings.store().await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.starts_with(message), "{message}: {shown}");
+        assert!(!shown.contains("hunter2"), "P10: {shown}");
+    }
+    // Sessions that are meant for a store never land in the cookie.
+    let error = SessionLayer::signed_with(key(), session("SESSION_TYPE", "redis").unwrap());
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .starts_with("SESSION_TYPE: it asks for sessions in a store")
     );
 }

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{ConfigError, CookieLimit, Refresh, SessionConfig};
+use super::{ConfigError, CookieLimit, Refresh, SessionConfig, flask_session};
 use crate::{
     cookie::Rules,
     secret::{KeyRing, SecretKey, SecretKeyError},
@@ -16,18 +16,24 @@ use crate::{
 /// ```
 /// use cloakroom::{FlaskSettings, SessionLayer, Value};
 ///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cloakroom::ConfigError> {
 /// let settings = FlaskSettings::from_map([
 ///     ("SECRET_KEY", Value::from("6af7b8a2f0c94e6db3c2a1d4e5f60718")),
 ///     ("SESSION_COOKIE_SECURE", Value::from(true)),
 ///     ("PERMANENT_SESSION_LIFETIME", Value::from(7 * 24 * 60 * 60)),
 /// ]);
-/// let layer = SessionLayer::signed_with(settings.keys()?, settings.session()?)?;
-/// # Ok::<(), cloakroom::ConfigError>(())
+/// let layer = SessionLayer::from_flask(&settings).await?;
+/// # Ok(()) }
 /// ```
 ///
 /// `SECRET_KEY`, `SECRET_KEY_FALLBACKS`, `SESSION_COOKIE_NAME`, `…_DOMAIN`, `…_PATH`, `…_HTTPONLY`,
 /// `…_SECURE`, `…_SAMESITE`, `…_PARTITIONED`, `PERMANENT_SESSION_LIFETIME` (seconds),
 /// `SESSION_REFRESH_EACH_REQUEST`, `MAX_COOKIE_SIZE` and `APPLICATION_ROOT` are understood.
+///
+/// So are Flask-Session's: with `SESSION_TYPE` sessions are kept in a [`store`](Self::store), the one that
+/// Flask-Session keeps them in, and `SESSION_PERMANENT`, `SESSION_USE_SIGNER`, `SESSION_KEY_PREFIX`,
+/// `SESSION_ID_LENGTH` and `SESSION_SERIALIZATION_FORMAT` mean what they mean there.
 #[derive(Clone, Default)]
 #[must_use]
 pub struct FlaskSettings {
@@ -48,36 +54,6 @@ const KNOWN: [&str; 13] = [
     "SESSION_REFRESH_EACH_REQUEST",
     "MAX_COOKIE_SIZE",
     "APPLICATION_ROOT",
-];
-
-/// Settings of Flask-Session 0.8, which keeps sessions in a store.
-const FLASK_SESSION: [&str; 26] = [
-    "SESSION_TYPE",
-    "SESSION_PERMANENT",
-    "SESSION_USE_SIGNER",
-    "SESSION_KEY_PREFIX",
-    "SESSION_ID_LENGTH",
-    "SESSION_SERIALIZATION_FORMAT",
-    "SESSION_CLEANUP_N_REQUESTS",
-    "SESSION_REDIS",
-    "SESSION_MEMCACHED",
-    "SESSION_CACHELIB",
-    "SESSION_MONGODB",
-    "SESSION_MONGODB_DB",
-    "SESSION_MONGODB_COLLECT",
-    "SESSION_SQLALCHEMY",
-    "SESSION_SQLALCHEMY_TABLE",
-    "SESSION_SQLALCHEMY_SEQUENCE",
-    "SESSION_SQLALCHEMY_SCHEMA",
-    "SESSION_SQLALCHEMY_BIND_KEY",
-    "SESSION_DYNAMODB",
-    "SESSION_DYNAMODB_TABLE",
-    "SESSION_DYNAMODB_TABLE_NAME",
-    "SESSION_DYNAMODB_TABLE_EXISTS",
-    "SESSION_FILE_DIR",
-    "SESSION_FILE_THRESHOLD",
-    "SESSION_FILE_MODE",
-    "SESSION_POSTGRESQL",
 ];
 
 impl FlaskSettings {
@@ -176,7 +152,7 @@ impl FlaskSettings {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Unknown`], [`ConfigError::NoStores`], [`ConfigError::Value`], or
+    /// [`ConfigError::Unknown`], [`ConfigError::Value`], [`ConfigError::Conflict`], or
     /// [`ConfigError::Contradiction`], each naming the setting.
     pub fn session(&self) -> Result<SessionConfig, ConfigError> {
         self.refuse_unknown()?;
@@ -220,6 +196,7 @@ impl FlaskSettings {
                 size.ok_or_else(|| wrong("MAX_COOKIE_SIZE", "a number of bytes, 0 for no limit"))?;
             config = config.cookie_limit(CookieLimit::Warn(size));
         }
+        config = self.stored(config)?;
         match config.cookie.clone().rules(Rules::Strict).prepare() {
             Ok(_) => Ok(config),
             Err(source) => Err(ConfigError::Contradiction {
@@ -229,11 +206,11 @@ impl FlaskSettings {
         }
     }
 
-    fn given(&self, name: &str) -> Option<&Value> {
+    pub(super) fn given(&self, name: &str) -> Option<&Value> {
         self.map.get(name).filter(|value| **value != Value::None)
     }
 
-    fn text(&self, name: &str) -> Result<Option<String>, ConfigError> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, ConfigError> {
         match self.given(name) {
             None => Ok(None),
             Some(value) => value
@@ -244,7 +221,7 @@ impl FlaskSettings {
     }
 
     /// `true` and `false`, or 1 and 0; other text would count as true in Python, which is a trap.
-    fn bool(&self, name: &str) -> Result<Option<bool>, ConfigError> {
+    pub(super) fn bool(&self, name: &str) -> Result<Option<bool>, ConfigError> {
         match self.given(name) {
             None => Ok(None),
             Some(value) => match (value.as_bool(), value.as_i64()) {
@@ -271,26 +248,25 @@ impl FlaskSettings {
         }
     }
 
-    fn refuse_unknown(&self) -> Result<(), ConfigError> {
-        for name in self
-            .map
-            .keys()
-            .filter(|name| !KNOWN.contains(&name.as_str()))
-        {
-            if FLASK_SESSION.contains(&name.as_str()) {
-                return Err(ConfigError::NoStores { name: name.clone() });
+    pub(super) fn refuse_unknown(&self) -> Result<(), ConfigError> {
+        let known = || {
+            let theirs = flask_session::NAMES.iter().map(|(name, _)| *name);
+            KNOWN.iter().copied().chain(theirs)
+        };
+        let starts = ["SESSION_", "PERMANENT_SESSION", "SECRET_KEY", "MAX_COOKIE_"];
+        for name in self.map.keys() {
+            let ours = starts.iter().any(|start| name.starts_with(start));
+            if !ours || known().any(|known| known == name) {
+                continue;
             }
-            let ours = ["SESSION_", "PERMANENT_SESSION", "SECRET_KEY", "MAX_COOKIE_"];
-            if ours.iter().any(|start| name.starts_with(start)) {
-                let nearest = KNOWN.iter().min_by_key(|known| distance(known, name));
-                let suggestion = nearest
-                    .filter(|known| distance(known, name) <= 4)
-                    .map(|known| (*known).to_owned());
-                return Err(ConfigError::Unknown {
-                    name: name.clone(),
-                    suggestion,
-                });
-            }
+            let nearest = known().min_by_key(|known| distance(known, name));
+            let suggestion = nearest
+                .filter(|known| distance(known, name) <= 4)
+                .map(str::to_owned);
+            return Err(ConfigError::Unknown {
+                name: name.clone(),
+                suggestion,
+            });
         }
         Ok(())
     }
@@ -311,7 +287,7 @@ fn key(name: &str, value: &Value) -> Result<SecretKey, ConfigError> {
     }
 }
 
-fn wrong(name: &str, expected: &'static str) -> ConfigError {
+pub(super) fn wrong(name: &str, expected: &'static str) -> ConfigError {
     ConfigError::Value {
         name: name.to_owned(),
         expected,

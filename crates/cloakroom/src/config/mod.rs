@@ -1,6 +1,8 @@
 //! How sessions behave: cookie attributes, lifetimes, limits, and Flask's names for them.
 
 mod flask;
+mod flask_session;
+mod sqlalchemy;
 mod stored;
 
 use std::time::Duration;
@@ -13,6 +15,7 @@ use crate::{
     cookie::{Cookie, CookieError, SameSite},
     format::TaggedJson,
     secret::SecretKeyError,
+    store::StoreError,
     token::{Leniency, payload::Compression, signed::Digest},
 };
 
@@ -296,13 +299,21 @@ pub enum ConfigError {
         /// A setting of a similar name.
         suggestion: Option<String>,
     },
-    /// A setting of a kind of session that is not there.
-    #[error(
-        "{name} is for sessions in a store, which this version does not have; remove it to keep sessions in the cookie"
-    )]
-    NoStores {
+    /// A setting asks for what the others, or this library, do not allow.
+    #[error("{name}: {reason}")]
+    Conflict {
+        /// The setting that has to change.
+        name: String,
+        /// Why, without its value.
+        reason: String,
+    },
+    /// The store that a setting names cannot be opened.
+    #[error("{name}: {source}")]
+    Store {
         /// The setting.
         name: String,
+        /// Why.
+        source: StoreError,
     },
     /// A setting has the wrong type or value.
     #[error("{name} must be {expected}")]

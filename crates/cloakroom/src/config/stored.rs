@@ -14,6 +14,8 @@ pub(crate) struct StoreSettings {
     pub(crate) tombstone: Duration,
     pub(crate) commit_deadline: Duration,
     pub(crate) retry_after: Duration,
+    /// Whether the settings name a store, so that sessions in the cookie would be a mistake.
+    pub(crate) demanded: bool,
 }
 
 impl Default for StoreSettings {
@@ -27,6 +29,7 @@ impl Default for StoreSettings {
             tombstone: Duration::from_secs(10 * 60),
             commit_deadline: Duration::from_secs(10),
             retry_after: Duration::from_secs(2),
+            demanded: false,
         }
     }
 }

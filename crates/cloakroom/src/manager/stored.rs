@@ -205,8 +205,15 @@ impl StoredSessions {
         };
         let same_bytes = value.is_some() && value.as_ref() == base.map(|base| &base.value);
         let change = match (changed, identity, origin) {
-            // What is there already need not be written again.
-            (true, Identity::Same, _) if same_bytes => self.renewal(key.as_deref(), base),
+            // What is there already need not be written again; where only changes renew, this is one.
+            (true, Identity::Same, _) if same_bytes => match self.renew_after {
+                Some(_) => self.renewal(key.as_deref(), base),
+                None => Change::RenewalDue,
+            },
+            // Nothing is stored, and nothing but a new id was asked for: nothing needs it.
+            (true, _, Origin::None) if content == Content::Empty && stored.journal.is_empty() => {
+                Change::None
+            }
             // Nothing came from the browser and nothing is stored: there is nothing to undo.
             (true, _, Origin::None)
                 if content == Content::Empty

@@ -3,7 +3,8 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    CreateError, Cursor, DeleteError, Driver, Page, Record, ReplaceError, StoreError, TouchError,
+    CreateError, Cursor, DeleteError, Driver, Page, Prepared, Record, ReplaceError, StoreError,
+    TouchError,
 };
 
 /// A store of any kind, chosen at run time. Clones are the same store.
@@ -125,6 +126,16 @@ impl Store {
         self.within(self.driver.list(prefix, from, limit)).await
     }
 
+    /// As [`Driver::prepare`], without a time limit: making a table takes the seconds it takes.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[doc(alias = "migrate")]
+    pub async fn prepare(&self) -> Result<Prepared, StoreError> {
+        self.driver.prepare().await
+    }
+
     async fn within<T, E: From<StoreError>>(
         &self,
         call: impl Future<Output = Result<T, E>>,
@@ -185,6 +196,7 @@ trait Erased: Send + Sync {
         from: Option<Cursor>,
         limit: usize,
     ) -> Boxed<'a, Result<Page, StoreError>>;
+    fn prepare(&self) -> Boxed<'_, Result<Prepared, StoreError>>;
 }
 
 impl<D: Driver> Erased for D {
@@ -239,5 +251,9 @@ impl<D: Driver> Erased for D {
         limit: usize,
     ) -> Boxed<'a, Result<Page, StoreError>> {
         Box::pin(Driver::list(self, prefix, from, limit))
+    }
+
+    fn prepare(&self) -> Boxed<'_, Result<Prepared, StoreError>> {
+        Box::pin(Driver::prepare(self))
     }
 }

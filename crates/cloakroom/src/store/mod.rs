@@ -32,6 +32,7 @@ mod redis;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod sql;
 mod sweep;
+mod url;
 
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ pub use sql::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sql::SqliteStore;
 pub use sweep::Sweeper;
+pub(crate) use url::Kind;
 
 /// How one kind of store does what a [`Store`] can.
 ///
@@ -240,6 +242,25 @@ pub trait Driver: Send + Sync + 'static {
         from: Option<Cursor>,
         limit: usize,
     ) -> impl Future<Output = Result<Page, StoreError>> + Send;
+
+    /// Makes what the store needs before anything can be kept in it, such as a table, and leaves alone what
+    /// is there. For operators: no request calls it. Most stores need nothing, so there is nothing to write.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; `Refused` if the account may not make it.
+    fn prepare(&self) -> impl Future<Output = Result<Prepared, StoreError>> + Send {
+        async { Ok(Prepared::NothingNeeded) }
+    }
+}
+
+/// What [`Driver::prepare`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Prepared {
+    /// What the store needs is there now, whether or not it was before.
+    Ready,
+    /// A store of this kind needs nothing.
+    NothingNeeded,
 }
 
 /// The most bytes that a key may have: memcached takes no more, and SQL tables hold 255.

@@ -10,7 +10,8 @@ use tower_service::Service;
 
 use super::slot::{Closed, Closing, Slot};
 use crate::{
-    ConfigError, Error, Session, SessionConfig, SessionManager, secret::KeyRing, store::Store,
+    ConfigError, Error, FlaskSettings, Session, SessionConfig, SessionManager, secret::KeyRing,
+    store::Store,
 };
 
 /// Gives the routes below it a session: a `tower` layer, for axum, tonic, hyper and whatever else
@@ -86,6 +87,26 @@ impl SessionLayer {
         config: SessionConfig,
     ) -> Result<Self, ConfigError> {
         SessionManager::stored(store, config).map(Self::new)
+    }
+
+    /// Sessions where Flask's settings say: with `SESSION_TYPE` in that store, else in a signed cookie. One
+    /// configuration then serves both applications.
+    ///
+    /// ```no_run
+    /// use cloakroom::{ConfigError, FlaskSettings, SessionLayer};
+    ///
+    /// # async fn example() -> Result<(), ConfigError> {
+    /// // FLASK_SESSION_TYPE=redis FLASK_SESSION_REDIS=redis://127.0.0.1:6379
+    /// let sessions = SessionLayer::from_flask(&FlaskSettings::from_env()).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], naming the setting.
+    #[doc(alias = "Flask-Session")]
+    pub async fn from_flask(settings: &FlaskSettings) -> Result<Self, ConfigError> {
+        SessionManager::from_flask(settings).await.map(Self::new)
     }
 
     /// The layer of a manager, which tests and tools can go on using beside it.

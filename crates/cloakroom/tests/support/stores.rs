@@ -47,7 +47,10 @@ pub(crate) async fn open(kind: &str) -> Store {
         "dynamodb" => {
             let table = servers::unique("sessions");
             let endpoint = servers::dynamodb::shared();
-            let url = format!("dynamodb://test:test@us-west-2/{table}?endpoint={endpoint}");
+            // The emulator answers one request after the other.
+            let patient = "connect_timeout=60&read_timeout=60";
+            let url =
+                format!("dynamodb://test:test@us-west-2/{table}?endpoint={endpoint}&{patient}");
             let store = DynamoDbStore::connect(&url).await.unwrap();
             store.create_table().await.unwrap();
             store.into()

@@ -27,7 +27,8 @@ use self::{
     target::Target,
 };
 use super::{
-    CreateError, Cursor, DeleteError, Driver, Page, Record, ReplaceError, StoreError, TouchError,
+    CreateError, Cursor, DeleteError, Driver, Page, Prepared, Record, ReplaceError, StoreError,
+    TouchError,
 };
 use crate::Clock;
 
@@ -335,5 +336,10 @@ impl Driver for DynamoDbStore {
         limit: usize,
     ) -> Result<Page, StoreError> {
         table::list(self, prefix, from, limit).await
+    }
+
+    async fn prepare(&self) -> Result<Prepared, StoreError> {
+        self.create_table().await?;
+        Ok(Prepared::Ready)
     }
 }

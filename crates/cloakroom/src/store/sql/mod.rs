@@ -154,6 +154,11 @@ macro_rules! store_methods {
             ) -> Result<$crate::store::Page, $crate::store::StoreError> {
                 self.0.list(prefix, from, limit).await
             }
+
+            async fn prepare(&self) -> Result<$crate::store::Prepared, $crate::store::StoreError> {
+                self.migrate().await?;
+                Ok($crate::store::Prepared::Ready)
+            }
         }
     };
 }
