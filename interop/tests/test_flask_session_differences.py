@@ -1,5 +1,6 @@
 """Where Cloakroom differs from stock Flask-Session on purpose: each with what Flask-Session does beside it."""
 
+import contextlib
 import json
 import pickle
 import secrets
@@ -9,7 +10,7 @@ import zlib
 
 import msgspec
 import pytest
-from conftest import expect
+from conftest import expect, running
 from stores import KINDS, LIFETIME, both, browser, cloakroom, cookie_of, entries, flask_session, settings
 
 SECRET, OLD_SECRET = "the-secret-that-both-servers-share", "the-secret-of-last-year-in-both"
@@ -165,3 +166,18 @@ def test_a_session_over_64_kib_fits_the_mysql_table_that_cloakroom_makes(site, t
                 # Never a part of it.
                 expected = {"user": "alice", "large": large} if ours_makes_it else {"user": "alice"}
                 assert pair.cloakroom.session(jar) == pair.flask.session(jar) == expected
+
+
+def test_a_store_that_is_down_is_an_error_of_flask_session_and_a_503_here(site, tmp_path):
+    redis = ["sh", "-c", 'exec redis-server --port "$PORT" --bind 127.0.0.1 --save ""']
+    with contextlib.ExitStack() as servers, browser() as jar:
+        with running(redis, tmp_path / "redis.log") as place:
+            changed = {"url": place.url.replace("http:", "redis:")}
+            pair = servers.enter_context(both(site, tmp_path, settings("redis", tmp_path, **changed)))
+            pair.flask.do(jar, "login/alice")
+            cookie = cookie_of(jar)
+        answer = pair.cloakroom.ask(jar, "session")
+        assert answer.status_code == 503 and answer.headers["Retry-After"] == "2"
+        assert pair.flask.ask(jar, "session").status_code == 500
+        # Nobody is logged out by it.
+        assert cookie_of(jar) == cookie

@@ -95,7 +95,7 @@ def test_p5_a_slow_request_at_stock_flask_cannot_undo_a_logout_here(pair, slow):
 
 
 def test_a_slow_request_at_stock_flask_overwrites_what_was_set_here(pair):
-    """What no neighbour can prevent: a blind write of the whole session. It is only found, and never made, here."""
+    """No neighbour can prevent that: Flask-Session writes the whole session blindly."""
     cookie = overlap(pair.flask, "writes `seen`", pair.cloakroom, "sets `cart`")
     for server in (pair.cloakroom, pair.flask):
         assert session_of(server, cookie) == {"user": "alice", "seen": True}
