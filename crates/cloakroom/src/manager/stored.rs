@@ -305,7 +305,11 @@ impl StoredSessions {
         loop {
             let plan = session.with_state(|state| self.plan(state))?;
             match self.carry_out(&plan, session).await? {
-                Outcome::Unchanged => return self.header(&plan, session),
+                Outcome::Unchanged => {
+                    // Done with, even so: done again later, it would undo what others do meanwhile.
+                    self.committed(plan.mark, session, None);
+                    return self.header(&plan, session);
+                }
                 Outcome::Written(mark, record) => {
                     self.committed(mark, session, record);
                     return self.header(&plan, session);
