@@ -304,7 +304,12 @@ impl StoredSessions {
         loop {
             let plan = session.with_state(|state| self.plan(state))?;
             match self.carry_out(&plan, session).await? {
-                Outcome::Unchanged => return self.header(&plan, session),
+                Outcome::Unchanged => {
+                    // Done with, even so: done again later, it would undo what others do meanwhile.
+                    self.committed(plan.mark, session, None);
+                    return self.header(&plan, session);
+                }
+                Outcome::NotRenewed => return Ok(None),
                 Outcome::Written(mark, record) => {
                     self.committed(mark, session, record);
                     return self.header(&plan, session);
@@ -349,7 +354,11 @@ impl StoredSessions {
                     Ok(Outcome::Unchanged)
                 }
                 Err(TouchError::NotFound) => Ok(Outcome::Gone),
-                Err(TouchError::Failed(error)) => Err(self.failed(error)),
+                // The answer is none the worse for it, and the next request tries again.
+                Err(TouchError::Failed(error)) => {
+                    tracing::warn!(%error, "a session was not renewed");
+                    Ok(Outcome::NotRenewed)
+                }
             },
             Step::Create(value) => {
                 let (id, base) = self.create(value).await?;
@@ -559,6 +568,8 @@ enum Step {
 
 enum Outcome {
     Unchanged,
+    /// Only its time should have moved on.
+    NotRenewed,
     /// With what the next comparison needs, unless the session has it already.
     Written(Mark, Option<Record>),
     Ended,

@@ -93,3 +93,64 @@ pub(crate) fn decide_store(
         (Origin::Entry, Content::Filled, Change::Modified, Identity::New) => StoreCommit::Move,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Change, Content, Identity, Origin, StoreCommit, decide_store};
+
+    /// What is decided for the same id, and for a new one.
+    type Row = ((Origin, Content, Change), StoreCommit, StoreCommit);
+
+    #[rustfmt::skip]
+    const TABLE: [Row; 18] = {
+        use Change::{Modified, None as Unchanged, RenewalDue};
+        use Content::{Empty, Filled};
+        use Origin::{Entry, Gone, None as Nowhere};
+        use StoreCommit::{Create, Delete, Forget, Move, Nothing, Replace, Touch};
+        [
+            // A new visitor: only content makes an entry.
+            ((Nowhere, Empty,  Unchanged),  Nothing, Nothing),
+            ((Nowhere, Empty,  RenewalDue), Nothing, Nothing),
+            ((Nowhere, Empty,  Modified),   Forget,  Forget),
+            ((Nowhere, Filled, Unchanged),  Nothing, Nothing),
+            ((Nowhere, Filled, RenewalDue), Nothing, Nothing),
+            ((Nowhere, Filled, Modified),   Create,  Create),
+            // A session that was loaded: who only reads writes no content.
+            ((Entry,   Empty,  Unchanged),  Nothing, Nothing),
+            ((Entry,   Empty,  RenewalDue), Nothing, Nothing),
+            ((Entry,   Empty,  Modified),   Delete,  Delete),
+            ((Entry,   Filled, Unchanged),  Nothing, Nothing),
+            ((Entry,   Filled, RenewalDue), Touch,   Touch),
+            ((Entry,   Filled, Modified),   Replace, Move),
+            // Gone stays gone.
+            ((Gone,    Empty,  Unchanged),  Nothing, Nothing),
+            ((Gone,    Empty,  RenewalDue), Nothing, Nothing),
+            ((Gone,    Empty,  Modified),   Nothing, Nothing),
+            ((Gone,    Filled, Unchanged),  Nothing, Nothing),
+            ((Gone,    Filled, RenewalDue), Nothing, Nothing),
+            ((Gone,    Filled, Modified),   Nothing, Nothing),
+        ]
+    };
+
+    #[test]
+    fn every_combination_is_decided_as_the_table_says() {
+        for (place, (given, same_id, new_id)) in TABLE.into_iter().enumerate() {
+            let (origin, content, change) = given;
+            assert_eq!(
+                decide_store(origin, content, change, Identity::Same),
+                same_id,
+                "{given:?}"
+            );
+            assert_eq!(
+                decide_store(origin, content, change, Identity::New),
+                new_id,
+                "{given:?}"
+            );
+            let twice = TABLE[..place].iter().any(|(other, ..)| *other == given);
+            assert!(
+                !twice,
+                "{given:?} is there twice, so that another one is missing"
+            );
+        }
+    }
+}

@@ -135,7 +135,7 @@ pub(super) fn discard(
         return Ok(());
     };
     for flash in shown {
-        if let Some(place) = list.iter().position(|waiting| waiting == flash) {
+        if let Some(place) = list.iter().position(|waiting| same(format, waiting, flash)) {
             list.remove(place);
         }
     }
@@ -145,4 +145,16 @@ pub(super) fn discard(
     } else {
         entries.insert(format, FLASHES, Value::List(list))
     }
+}
+
+/// Whether both are the same message where they are stored: most formats make a list of a tuple.
+fn same(format: &Format, left: &Value, right: &Value) -> bool {
+    let stored = |value| match format {
+        Format::Tagged(_) => None,
+        Format::Stored(format) => {
+            let mut bytes = Vec::new();
+            format.write(&mut bytes, value).ok().map(|()| bytes)
+        }
+    };
+    left == right || stored(left).is_some_and(|left| Some(left) == stored(right))
 }
