@@ -96,6 +96,38 @@
 //! the later one: that is in the nature of sessions in cookies. So is that a copy of a cookie stays
 //! valid until it expires, even after a logout.
 //!
+//! # In a store
+//!
+//! [`SessionLayer::stored`] keeps sessions on the server, in Flask-Session's own entries; the browser has an
+//! id. Handlers stay as they are, but parallel requests no longer overwrite each other, and a logout ends
+//! the session wherever its cookie was copied to.
+//!
+//! ```no_run
+//! use cloakroom::{SessionLayer, store::Store};
+//!
+//! # async fn sessions() -> Result<SessionLayer, cloakroom::store::StoreError> {
+//! let store = Store::from_url("redis://127.0.0.1").await?;
+//! let sessions = SessionLayer::stored(store);
+//! # Ok(sessions) }
+//! ```
+//!
+//! | the request | the store | the response |
+//! | --- | --- | --- |
+//! | leaves its session alone | is not asked | gets nothing |
+//! | reads | one load; a new expiry at most once an hour | `Vary: Cookie` |
+//! | changes something | one compare-and-swap | as above; the cookie only if it is new or permanent |
+//! | is the first to put something in | one new entry under a new id | the cookie |
+//! | calls [`Session::regenerate`] | a new entry, then the old one goes | the cookie with the new id |
+//! | removes the last key, or calls [`Session::clear`] | the entry goes and leaves a tombstone | the removal of the cookie |
+//!
+//! If another request has changed the session meanwhile, what this one did is done again on what is there
+//! now: a value that was set wins its own key and no other, the function of [`Session::update`] runs again. If
+//! the session was ended meanwhile, the changes are dropped and the response leaves the cookie alone (it may be
+//! that of a new login). A store that can't be asked gives [`Error::StoreUnavailable`], which is a 503: it is
+//! never taken for an empty session.
+//!
+//! [`store`] has them all, and says how to write another one.
+//!
 //! # Beside Flask
 //!
 //! [`SessionConfig::default`] writes Flask's cookie with safer attributes and fewer headers.
@@ -106,10 +138,10 @@
 //! ```no_run
 //! use cloakroom::{ConfigError, FlaskSettings, SessionLayer};
 //!
-//! # fn main() -> Result<(), ConfigError> {
-//! let settings = FlaskSettings::from_env();
-//! let sessions = SessionLayer::signed_with(settings.keys()?, settings.session()?)?;
-//! # Ok(()) }
+//! # async fn sessions() -> Result<SessionLayer, ConfigError> {
+//! // In the cookie, or in the store that SESSION_TYPE names.
+//! let sessions = SessionLayer::from_flask(&FlaskSettings::from_env()).await?;
+//! # Ok(sessions) }
 //! ```
 //!
 //! All of Python's types in a session keep their type here: [`Value`] has the table. What a request
@@ -136,6 +168,9 @@
 //! - `minijinja`: Flask's names in templates.
 //! - `toml`: settings from TOML files.
 //! - `idna`: cookie domains outside ASCII.
+//! - `redis` (and `redis-tls`), `memcached`, `sqlite`, `postgres`, `mysql`, `dynamodb`, `file`: the stores;
+//!   [`MemoryStore`](store::MemoryStore) is always there.
+//! - `conformance`: the checks for stores of your own.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
