@@ -40,6 +40,8 @@ struct Settings {
     /// In seconds.
     lifetime: u64,
     permanent: bool,
+    /// Cloakroom's own defaults in the place of Flask's, but for `Secure`: the tests have no TLS.
+    careful: bool,
     refresh_each_request: bool,
     cookie_path: String,
 }
@@ -80,7 +82,12 @@ impl Settings {
         } else {
             Refresh::OnChange
         };
-        let config = SessionConfig::flask()
+        let profile = if self.careful {
+            SessionConfig::default().secure(false)
+        } else {
+            SessionConfig::flask()
+        };
+        let config = profile
             .key_prefix(&self.key_prefix)
             .serialization(self.serialization.parse::<Serialization>()?)
             .path(&self.cookie_path)
@@ -223,8 +230,7 @@ fn perform(session: &Session, operation: &str, body: &str) -> Result<String, Fai
         }
         ["delete", key] => drop(session.remove(*key)),
         ["count"] => {
-            let visits =
-                session.update("visits", |visits: Option<u64>| visits.unwrap_or(0) + 1)?;
+            let visits = session.update("visits", |visits: Option<u64>| visits.unwrap_or(0) + 1)?;
             return Ok(visits.to_string());
         }
         ["flash", category] => session.flash(*category, body),
