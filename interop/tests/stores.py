@@ -51,7 +51,7 @@ def settings(kind, folder, **changed):
         "fallback_keys": [],
         "lifetime": LIFETIME,
         "permanent": False,
-        "careful": False,
+        "profile": "flask",
         "refresh_each_request": True,
         "cookie_path": "/",
         **changed,

@@ -40,8 +40,7 @@ struct Settings {
     /// In seconds.
     lifetime: u64,
     permanent: bool,
-    /// Cloakroom's own defaults in the place of Flask's, but for `Secure`: the tests have no TLS.
-    careful: bool,
+    profile: Profile,
     refresh_each_request: bool,
     cookie_path: String,
 }
@@ -57,6 +56,14 @@ enum Kind {
     Postgres,
     Mysql,
     Dynamodb,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Profile {
+    Flask,
+    /// Cloakroom's own defaults, but for `Secure`: the tests have no TLS.
+    Default,
 }
 
 #[tokio::main]
@@ -82,10 +89,9 @@ impl Settings {
         } else {
             Refresh::OnChange
         };
-        let profile = if self.careful {
-            SessionConfig::default().secure(false)
-        } else {
-            SessionConfig::flask()
+        let profile = match self.profile {
+            Profile::Flask => SessionConfig::flask(),
+            Profile::Default => SessionConfig::default().secure(false),
         };
         let config = profile
             .key_prefix(&self.key_prefix)
@@ -254,24 +260,32 @@ fn perform(session: &Session, operation: &str, body: &str) -> Result<String, Fai
 }
 
 /// A response that says what went wrong.
-struct Failure(Response);
+struct Failure(Box<Response>);
 
 impl Failure {
     fn unknown(what: &str) -> Self {
-        Self((StatusCode::NOT_FOUND, format!("{what} is unknown")).into_response())
+        (StatusCode::NOT_FOUND, format!("{what} is unknown"))
+            .into_response()
+            .into()
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        self.0
+        *self.0
+    }
+}
+
+impl From<Response> for Failure {
+    fn from(response: Response) -> Self {
+        Self(Box::new(response))
     }
 }
 
 /// A session's own error is the response that an application would give.
 impl From<cloakroom::Error> for Failure {
     fn from(error: cloakroom::Error) -> Self {
-        Self(error.into_response())
+        error.into_response().into()
     }
 }
 
@@ -279,7 +293,7 @@ macro_rules! internal {
     ($($error:ty),*) => {$(
         impl From<$error> for Failure {
             fn from(error: $error) -> Self {
-                Self((StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response())
+                (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response().into()
             }
         }
     )*};
