@@ -51,6 +51,7 @@ def settings(kind, folder, **changed):
         "fallback_keys": [],
         "lifetime": LIFETIME,
         "permanent": False,
+        "profile": "flask",
         "refresh_each_request": True,
         "cookie_path": "/",
         **changed,

@@ -14,6 +14,7 @@ PAIRS = {
     "redis, json": ("redis", {"serialization": "json"}),
     # Flask-Session's own default is a permanent session.
     "redis, signed and permanent": ("redis", {"secret_key": SECRET, "permanent": True}),
+    "redis, with defaults of our own": ("redis", {"profile": "default", "refresh_each_request": False}),
     **{kind: (kind, {}) for kind in KINDS},
 }
 

@@ -40,6 +40,7 @@ struct Settings {
     /// In seconds.
     lifetime: u64,
     permanent: bool,
+    profile: Profile,
     refresh_each_request: bool,
     cookie_path: String,
 }
@@ -55,6 +56,14 @@ enum Kind {
     Postgres,
     Mysql,
     Dynamodb,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Profile {
+    Flask,
+    /// Cloakroom's own defaults, but for `Secure`: the tests have no TLS.
+    Default,
 }
 
 #[tokio::main]
@@ -80,7 +89,11 @@ impl Settings {
         } else {
             Refresh::OnChange
         };
-        let config = SessionConfig::flask()
+        let profile = match self.profile {
+            Profile::Flask => SessionConfig::flask(),
+            Profile::Default => SessionConfig::default().secure(false),
+        };
+        let config = profile
             .key_prefix(&self.key_prefix)
             .serialization(self.serialization.parse::<Serialization>()?)
             .path(&self.cookie_path)
@@ -223,8 +236,7 @@ fn perform(session: &Session, operation: &str, body: &str) -> Result<String, Fai
         }
         ["delete", key] => drop(session.remove(*key)),
         ["count"] => {
-            let visits =
-                session.update("visits", |visits: Option<u64>| visits.unwrap_or(0) + 1)?;
+            let visits = session.update("visits", |visits: Option<u64>| visits.unwrap_or(0) + 1)?;
             return Ok(visits.to_string());
         }
         ["flash", category] => session.flash(*category, body),
@@ -248,24 +260,32 @@ fn perform(session: &Session, operation: &str, body: &str) -> Result<String, Fai
 }
 
 /// A response that says what went wrong.
-struct Failure(Response);
+struct Failure(Box<Response>);
 
 impl Failure {
     fn unknown(what: &str) -> Self {
-        Self((StatusCode::NOT_FOUND, format!("{what} is unknown")).into_response())
+        (StatusCode::NOT_FOUND, format!("{what} is unknown"))
+            .into_response()
+            .into()
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        self.0
+        *self.0
+    }
+}
+
+impl From<Response> for Failure {
+    fn from(response: Response) -> Self {
+        Self(Box::new(response))
     }
 }
 
 /// A session's own error is the response that an application would give.
 impl From<cloakroom::Error> for Failure {
     fn from(error: cloakroom::Error) -> Self {
-        Self(error.into_response())
+        error.into_response().into()
     }
 }
 
@@ -273,7 +293,7 @@ macro_rules! internal {
     ($($error:ty),*) => {$(
         impl From<$error> for Failure {
             fn from(error: $error) -> Self {
-                Self((StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response())
+                (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response().into()
             }
         }
     )*};
