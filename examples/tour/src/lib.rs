@@ -16,10 +16,12 @@ use std::time::Duration;
 
 use axum::routing::get;
 use axum::{Router, middleware};
-use cloakroom::{KeyRing, SessionConfig, SessionLayer};
+use cloakroom::{KeyRing, SessionConfig, SessionLayer, SessionManager};
 
 use panel::Panel;
-pub use start::{Keys, KeysOrigin, Settings, StartError, keys, listen, stopped, todos};
+pub use start::{
+    Kept, Keys, KeysOrigin, Settings, StartError, keys, listen, stopped, store, todos,
+};
 pub use todos::{Todo, Todos};
 use view::Templates;
 
@@ -31,20 +33,25 @@ const LIFETIME: Duration = Duration::from_hours(7 * 24);
 struct Tour {
     templates: Templates,
     todos: Todos,
+    sessions: SessionManager,
+    /// For the cookie that a session in a store would be.
+    keys: KeyRing,
 }
 
-/// The whole site.
+/// The whole site, with its sessions in the store if there is one, else in the cookie.
 ///
 /// # Errors
 ///
 /// [`StartError`] if the session settings contradict each other or a template does not parse.
-pub fn app(keys: KeyRing, todos: Todos) -> Result<Router, StartError> {
+pub fn app(keys: KeyRing, kept: Option<&Kept>, todos: Todos) -> Result<Router, StartError> {
     let templates = Templates::new()?;
     // shown: begin
-    let config = SessionConfig::default()
-        .secure(false) // plain http, on this machine only
-        .lifetime(LIFETIME);
-    let sessions = SessionLayer::signed_with(keys, config)?;
+    let sessions = match kept {
+        None => SessionLayer::signed_with(keys.clone(), config())?,
+        Some(Kept { store, format, .. }) => {
+            SessionLayer::stored_with(store.clone(), config().serialization(*format))?
+        }
+    };
     // shown: end
     let panel = Panel {
         templates: templates.clone(),
@@ -53,6 +60,8 @@ pub fn app(keys: KeyRing, todos: Todos) -> Result<Router, StartError> {
     let tour = Tour {
         templates: templates.clone(),
         todos,
+        sessions: sessions.manager().clone(),
+        keys,
     };
     // shown: begin
     let pages = pages::routes().with_state(tour).layer(sessions);
@@ -62,3 +71,12 @@ pub fn app(keys: KeyRing, todos: Todos) -> Result<Router, StartError> {
         .layer(middleware::from_fn_with_state(panel, panel::attach))
         .layer(middleware::map_response(headers::secure)))
 }
+
+// shown: begin
+
+fn config() -> SessionConfig {
+    SessionConfig::default()
+        .secure(false) // plain http, on this machine only
+        .lifetime(LIFETIME)
+}
+// shown: end

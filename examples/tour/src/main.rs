@@ -19,10 +19,17 @@ async fn main() -> ExitCode {
 async fn run(settings: Settings) -> Result<(), StartError> {
     let listener = tour::listen(settings.port).await?;
     let keys = tour::keys(&settings.data)?;
-    let app = tour::app(keys.ring, tour::todos(&settings.data).await?)?;
+    let kept = match &settings.sessions {
+        Some(url) => Some(tour::store(url).await?),
+        None => None,
+    };
+    let app = tour::app(keys.ring, kept.as_ref(), tour::todos(&settings.data).await?)?;
 
     println!("Listening on http://{}", listener.local_addr()?);
-    println!("{}", keys.origin);
+    match &kept {
+        Some(kept) => println!("{kept}"),
+        None => println!("{}", keys.origin),
+    }
     axum::serve(listener, app)
         .with_graceful_shutdown(tour::stopped())
         .await?;

@@ -1,6 +1,7 @@
 //! The panel beside each page: the ticket that the browser holds once this answer has arrived, and what the server will
 //! read from it at the next request.
 
+mod entry;
 mod ticket;
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -14,6 +15,7 @@ use minijinja::{Value, context};
 
 use crate::failure::Failure;
 use crate::view::Templates;
+pub(crate) use entry::{dump, shortened};
 use ticket::Ticket;
 
 /// No page is longer; the to-do list of an eager visitor is the longest.
@@ -89,13 +91,27 @@ impl Panel {
         let ticket = cookies
             .get(name)
             .filter(|value| !value.is_empty())
-            .map(|value| Ticket::read(name, value).describe(&status));
+            .map(|value| match self.sessions.store() {
+                None => Ticket::read(name, value).describe(&status),
+                Some(_) => entry::describe_id(name, value, &status),
+            });
+        let entry = self.stored(&session).await?;
         let (entries, json) = (entries(&session), session.to_tagged_json());
         let page = self.templates.render(
             "panel.html",
-            context! { ticket, fresh, refusal, others, entries, json },
+            context! { ticket, entry, fresh, refusal, others, entries, json },
         )?;
         Ok(page)
+    }
+
+    /// What the store holds for this session; none if there is none, or it lives in the cookie.
+    async fn stored(&self, session: &Session) -> Result<Option<Value>, Failure> {
+        let place = self.sessions.store().zip(self.sessions.store_key(session));
+        let Some((store, key)) = place else {
+            return Ok(None);
+        };
+        let record = store.load(&key).await.map_err(|_| Failure::Panel)?;
+        Ok(record.map(|record| entry::describe(store.name(), &key, &record)))
     }
 
     /// What this answer did to the session cookie.
@@ -103,7 +119,7 @@ impl Panel {
         let deleted = set_cookie.is_some_and(|header| header.contains("Max-Age=0"));
         self.templates.render(
             "answer.html",
-            context! { set_cookie => set_cookie.map(shortened), deleted },
+            context! { set_cookie => set_cookie.map(cut), deleted },
         )
     }
 
@@ -132,7 +148,7 @@ fn entries(session: &Session) -> Vec<Value> {
 }
 
 /// A Set-Cookie header with the long value cut; the ticket shows all of it.
-fn shortened(header: &str) -> String {
+fn cut(header: &str) -> String {
     let (cookie, attributes) = header.split_at(header.find(';').unwrap_or(header.len()));
     match cookie.get(..28) {
         Some(start) => format!("{start}…{attributes}"),

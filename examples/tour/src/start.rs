@@ -4,8 +4,11 @@ use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Parser;
+use cloakroom::format::Serialization;
+use cloakroom::store::{Prepared, Store, StoreError, Sweeper};
 use cloakroom::{KeyRing, SecretKey, SecretKeyError};
 use tokio::net::TcpListener;
 
@@ -25,6 +28,43 @@ pub struct Settings {
     /// The folder for the to-do list and the development key
     #[arg(long, env = "DATA_DIR", value_name = "DIR", default_value = "data")]
     pub data: PathBuf,
+
+    /// Where sessions are kept; in the cookie unless set. `memory:`, `file:FOLDER`, `sqlite:FILE` or
+    /// `redis://HOST`, and with `cargo run --release --features NAME` (dynamodb, memcached, mysql, postgres,
+    /// redis-tls) also `dynamodb://…`, `memcached://…`, `mysql://…`, `postgres://…`, `rediss://…`
+    #[arg(
+        long,
+        env = "SESSION_STORE",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub sessions: Option<String>,
+}
+
+/// The store that keeps the sessions, ready for use.
+#[derive(Debug)]
+pub struct Kept {
+    /// The store.
+    pub store: Store,
+    /// How its entries are written.
+    pub format: Serialization,
+    prepared: Prepared,
+    /// Removes what has expired as long as this lives.
+    _sweeper: Sweeper,
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "Sessions are kept in a store ({}), the browser has an id.",
+            self.store.name()
+        )?;
+        match self.prepared {
+            Prepared::Ready => write!(formatter, " Its table was made if it was missing."),
+            Prepared::NothingNeeded => Ok(()),
+        }
+    }
 }
 
 /// The keys of this run, and where they came from.
@@ -102,6 +142,13 @@ pub enum StartError {
         /// What `SQLite` said.
         source: sqlx::Error,
     },
+    /// The store for the sessions cannot be used.
+    #[error("--sessions: {source}{}", hint(source))]
+    Store {
+        /// Why.
+        #[from]
+        source: StoreError,
+    },
     /// The session settings contradict each other.
     #[error(transparent)]
     Session(#[from] cloakroom::ConfigError),
@@ -161,6 +208,37 @@ fn unwritable(data: &Path, source: io::Error) -> StartError {
         path: data.to_owned(),
         source,
     }
+}
+
+/// How to get the stores that were not compiled in.
+fn hint(error: &StoreError) -> &'static str {
+    match error.to_string().contains("cargo feature") {
+        true => "; start the tour with `cargo run --release --features NAME`",
+        false => "",
+    }
+}
+
+/// How often what has expired is removed.
+const SWEEP: Duration = Duration::from_mins(10);
+
+/// The store at this URL, with its table made: this is a demonstration, a service leaves that to its operators.
+///
+/// # Errors
+///
+/// [`StartError::Store`] if it cannot be used. The URL, which may hold a password, is not in its text.
+pub async fn store(url: &str) -> Result<Kept, StartError> {
+    let store = Store::from_url(url).await?;
+    let prepared = store.prepare().await?;
+    let format = match url.starts_with("cachelib:") {
+        true => Serialization::Pickle,
+        false => Serialization::MessagePack,
+    };
+    Ok(Kept {
+        format,
+        prepared,
+        _sweeper: store.sweep_every(SWEEP),
+        store,
+    })
 }
 
 /// The to-do list in the data folder.

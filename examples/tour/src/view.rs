@@ -6,6 +6,7 @@ use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{Html, IntoResponse, Response};
+use cloakroom::store::Store;
 use cloakroom::template::Globals;
 use minijinja::{Environment, Value, context};
 
@@ -42,6 +43,7 @@ impl Templates {
             "name.html",
             "panel.html",
             "remember.html",
+            "store.html",
             "tamper.html",
             "todo.html",
         ] {
@@ -80,11 +82,14 @@ pub(crate) struct View {
     templates: Templates,
     globals: Globals,
     page: Value,
+    /// What the store is called; none if sessions live in the cookie.
+    store: Option<&'static str>,
 }
 
 impl View {
     pub(crate) fn render(self, template: &str, context: Value) -> Page {
-        let globals = context! { page => self.page, ..self.globals.into_value() };
+        let globals =
+            context! { page => self.page, store => self.store, ..self.globals.into_value() };
         let html = self
             .templates
             .render(template, context! { ..context, ..globals })?;
@@ -107,6 +112,7 @@ impl FromRequestParts<Tour> for View {
             templates: tour.templates.clone(),
             globals,
             page,
+            store: tour.sessions.store().map(Store::name),
         })
     }
 }

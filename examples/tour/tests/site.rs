@@ -9,7 +9,7 @@ use axum::http::{Request, StatusCode, header};
 use tour::{KeysOrigin, StartError};
 use visitor::{SECRET, Site, folder, form_request};
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "/",
     "/counter",
     "/name",
@@ -20,6 +20,7 @@ const PAGES: [&str; 10] = [
     "/cookies",
     "/todo",
     "/tamper",
+    "/store",
 ];
 
 const FORMS: [&str; 14] = [

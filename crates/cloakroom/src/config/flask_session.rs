@@ -391,7 +391,7 @@ impl FlaskSettings {
 
     /// Checks a number that changes nothing here.
     fn count(&self, name: &str) -> Result<(), ConfigError> {
-        match self.given(name).map(|value| value.as_i64()) {
+        match self.given(name).map(Value::as_i64) {
             None | Some(Some(0..)) => Ok(()),
             Some(_) => Err(wrong(name, "a whole number, not negative")),
         }

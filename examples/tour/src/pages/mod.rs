@@ -10,6 +10,7 @@ mod login;
 mod name;
 mod remember;
 mod session_json;
+mod store;
 mod tamper;
 mod todo;
 
@@ -24,7 +25,7 @@ use crate::Tour;
 use crate::highlight::{self, Language};
 
 /// The pages in the order of the tour.
-pub(crate) static STOPS: [&Stop; 10] = [
+pub(crate) static STOPS: [&Stop; 11] = [
     &home::STOP,
     &counter::STOP,
     &name::STOP,
@@ -35,6 +36,7 @@ pub(crate) static STOPS: [&Stop; 10] = [
     &cookies::STOP,
     &todo::STOP,
     &tamper::STOP,
+    &store::STOP,
 ];
 
 /// Everything the site answers.
@@ -50,6 +52,7 @@ pub(crate) fn routes() -> Router<Tour> {
         .merge(cookies::routes())
         .merge(todo::routes())
         .merge(tamper::routes())
+        .merge(store::routes())
         .merge(session_json::routes())
         .merge(files::routes())
         .route("/healthz", get(async || "ok"))

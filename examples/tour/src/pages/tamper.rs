@@ -1,5 +1,6 @@
 //! Changing a character of one's own ticket.
 
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
@@ -35,7 +36,7 @@ const SESSION: &str = "session";
 const CHANGED: &str = "changed";
 
 // shown: begin
-async fn show(session: Session, cookies: Cookies, view: View) -> Page {
+async fn show(State(tour): State<Tour>, session: Session, cookies: Cookies, view: View) -> Page {
     let refusal = match session.status() {
         Status::Refused(refusal) => {
             Some(context! { code => refusal.code(), reason => refusal.to_string() })
@@ -52,14 +53,18 @@ async fn show(session: Session, cookies: Cookies, view: View) -> Page {
             Some(context! { position, before => before.to_string(), after => after.to_string() })
         });
     let length = ticket.map_or(0, |ticket| ticket.chars().count());
-    let letters = ticket.map(letters);
+    let stored = tour.sessions.store().is_some();
+    let letters = ticket.map(|ticket| letters(ticket, stored));
     // shown: begin
     view.render("tamper.html", context! { refusal, change, letters, length })
 }
 // shown: end
 
-/// Each part of the ticket with its colour.
-fn letters(ticket: &str) -> Vec<Value> {
+/// Each part of the ticket with its colour; an id is all one.
+fn letters(ticket: &str, stored: bool) -> Vec<Value> {
+    if stored {
+        return vec![context! { class => "payload", text => ticket }];
+    }
     let mut colours = ["signature", "time", "payload"].into_iter();
     let mut parts: Vec<Value> = ticket
         .rsplitn(3, '.')

@@ -18,15 +18,34 @@ pub(crate) const SECRET: &str = "the secret of these tests, and of nothing else"
 pub(crate) struct Site {
     app: Router,
     folder: PathBuf,
+    /// Its sweeper stops when it goes.
+    _kept: Option<tour::Kept>,
 }
 
 impl Site {
+    /// With sessions in the cookie.
     pub(crate) async fn open() -> Self {
+        Self::keeping(folder(), None).await
+    }
+
+    /// With sessions in the store at this URL; `FOLDER` in it is a folder of the site's own.
+    pub(crate) async fn stored(url: &str) -> Self {
         let folder = folder();
+        std::fs::create_dir_all(&folder).unwrap();
+        let url = url.replace("FOLDER", folder.to_str().unwrap());
+        let kept = tour::store(&url).await.unwrap();
+        Self::keeping(folder, Some(kept)).await
+    }
+
+    async fn keeping(folder: PathBuf, kept: Option<tour::Kept>) -> Self {
         let todos = tour::todos(&folder).await.unwrap();
         let key = SecretKey::new(SECRET).unwrap();
-        let app = tour::app(KeyRing::new(key), todos).unwrap();
-        Self { app, folder }
+        let app = tour::app(KeyRing::new(key), kept.as_ref(), todos).unwrap();
+        Self {
+            app,
+            folder,
+            _kept: kept,
+        }
     }
 
     pub(crate) fn visitor(&self) -> Visitor {
