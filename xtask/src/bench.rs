@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: one table of what opening and saving a session and the whole response cost
 //! here, and how opening and saving compare with their floor (the same hash, base64 and JSON bytes with
-//! nothing around them) and with itsdangerous.
+//! nothing around them) and with itsdangerous. `cargo xtask bench --stores`: what loading and replacing a
+//! session cost in each store, beside the plain call of its client.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,10 +22,12 @@ type Times = BTreeMap<String, f64>;
 /// Runs both benches on this machine, one after the other, and prints the table.
 pub(crate) fn run() -> Result<(), Failure> {
     let started = SystemTime::now();
+    // Nothing of the stores is built for it.
     shell::run(&mut cargo([
         "bench",
         "--package=cloakroom",
-        "--all-features",
+        "--no-default-features",
+        "--bench=cookie_session",
     ]))?;
     python::prepare()?;
     let timed = shell::output(&mut program(
@@ -46,6 +49,31 @@ pub(crate) fn run() -> Result<(), Failure> {
     print!("\n{}", table(&cases));
     Ok(())
 }
+
+/// Runs the bench of all stores, or of those named, on servers of its own; it prints its table itself.
+pub(crate) fn stores(names: &[&str]) -> Result<(), Failure> {
+    if let Some(name) = names.iter().find(|name| !STORES.contains(name)) {
+        return Err(Failure::usage(format!(
+            "`bench --stores` knows no store `{name}`, only {}",
+            STORES.join(", ")
+        )));
+    }
+    let features = "--features=dynamodb,file,memcached,mysql,postgres,redis,sqlite";
+    let bench = ["bench", "--package=cloakroom", "--no-default-features"];
+    let arguments = bench.into_iter().chain([features, "--bench=stores", "--"]);
+    shell::run(&mut cargo(arguments.chain(names.iter().copied())))
+}
+
+const STORES: [&str; 8] = [
+    "memory",
+    "file",
+    "redis",
+    "memcached",
+    "sqlite",
+    "postgres",
+    "mysql",
+    "dynamodb",
+];
 
 /// Reads the estimates that criterion left, those of this run only.
 fn measured_here(folder: &Path, started: SystemTime) -> Result<Vec<(Case, String, f64)>, Failure> {
@@ -215,6 +243,11 @@ mod tests {
         let open = ("small".to_owned(), "open".to_owned());
         assert_eq!(found[0], (open, "itsdangerous".to_owned(), 22000.0));
         assert!(measured_in_python("Traceback").is_err());
+    }
+
+    #[test]
+    fn a_store_that_there_is_not_is_wrong_use() {
+        assert_eq!(stores(&["oracle"]).unwrap_err().exit_code(), 2);
     }
 
     #[test]

@@ -21,6 +21,8 @@ Usage: cargo xtask COMMAND
 
   test [--only STEP]…    run every check, or only the named steps and what they need
   bench                  time the library, its floor and itsdangerous; print one table with ratios
+  bench --stores [STORE]…
+                         time all stores, or the named ones, beside the plain calls of their clients
   fuzz [--seconds N] [TARGET]…
                          run each fuzz target, or the named ones, for N seconds (60 unless told)
   screenshots            photograph the tour into target/screenshots
@@ -43,6 +45,7 @@ fn dispatch(arguments: &[&str]) -> Result<(), Failure> {
     match arguments {
         ["test", rest @ ..] => test::run(&chosen_steps(rest)?),
         ["bench"] => bench::run(),
+        ["bench", "--stores", names @ ..] => bench::stores(names),
         ["fuzz", rest @ ..] => {
             let (seconds, targets) = fuzz_arguments(rest)?;
             fuzz::run(seconds, &targets)

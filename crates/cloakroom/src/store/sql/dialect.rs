@@ -171,6 +171,18 @@ pub(super) fn check_scheme<D: Dialect>(url: &str, schemes: &[&str]) -> Result<()
     }
 }
 
+/// The driver would say so too, but not which feature is missing.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(super) fn check_tls<D: Dialect>(asked_for: bool) -> Result<(), StoreError> {
+    match asked_for && !cfg!(feature = "sql-tls") {
+        false => Ok(()),
+        true => Err(StoreError::refused(format!(
+            "{}: the URL asks for TLS, which this program was built without: it needs cloakroom's feature `sql-tls`",
+            D::NAME
+        ))),
+    }
+}
+
 /// The calls of a [`Dialect`], for a database of sqlx's: `bind` adds one parameter to a query, `expiry` reads
 /// a column.
 macro_rules! calls {

@@ -3,12 +3,15 @@ use std::{str::FromStr, time::Duration};
 use sqlx::{
     ConnectOptions, Executor, MySqlConnection, Row as _,
     error::DatabaseError,
-    mysql::{MySql as Database, MySqlArguments, MySqlConnectOptions, MySqlDatabaseError, MySqlRow},
+    mysql::{
+        MySql as Database, MySqlArguments, MySqlConnectOptions, MySqlDatabaseError, MySqlRow,
+        MySqlSslMode,
+    },
     query::Query,
 };
 
 use super::{
-    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls, check_scheme},
+    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls, check_scheme, check_tls},
     moment::Moment,
     sessions::{Sessions, TOMBSTONE_SUFFIX},
     statement::{Parameter, Statement, Statements, Values},
@@ -37,15 +40,24 @@ impl MySqlStore {
     /// Connects to `mysql://user:password@host:port/database`, with parameters, such as `ssl-mode` or `socket`,
     /// in the query. `mariadb://` is the same.
     ///
+    /// With the feature `sql-tls`, TLS is used where the server offers it. `ssl-mode=REQUIRED` insists on it, and
+    /// only `ssl-mode=VERIFY_IDENTITY` makes sure whose server it is: its certificate is checked against Mozilla's
+    /// authorities and those in the file `ssl-ca`. Without the feature nothing is encrypted.
+    ///
     /// # Errors
     ///
-    /// `Unreachable` if no connection can be made within two seconds; `Refused` if the URL is not valid or the
-    /// server does not let the user in. A missing table shows at the first call.
+    /// `Unreachable` if no connection can be made within two seconds; `Refused` if the URL is not valid, or asks
+    /// for TLS without the feature, or if the server does not let the user in. A missing table shows at the
+    /// first call.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         check_scheme::<MySql>(url, &["mysql://", "mariadb://"])?;
         let options = MySqlConnectOptions::from_str(url)
             .map_err(|error| StoreError::from(Failure::of::<MySql>(error)))?
             .disable_statement_logging();
+        check_tls::<MySql>(matches!(
+            options.get_ssl_mode(),
+            MySqlSslMode::Required | MySqlSslMode::VerifyCa | MySqlSslMode::VerifyIdentity
+        ))?;
         let sessions = Sessions::new(MySql { options }, Table::new('`'));
         sessions.check().await?;
         Ok(Self(sessions))

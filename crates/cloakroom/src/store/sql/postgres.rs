@@ -5,14 +5,14 @@ use sqlx::{
     encode::{Encode, IsNull},
     error::{BoxDynError, DatabaseError},
     postgres::{
-        PgArgumentBuffer, PgArguments, PgConnectOptions, PgRow, PgTypeInfo, Postgres as Database,
-        types::Oid,
+        PgArgumentBuffer, PgArguments, PgConnectOptions, PgRow, PgSslMode, PgTypeInfo,
+        Postgres as Database, types::Oid,
     },
     query::Query,
 };
 
 use super::{
-    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls, check_scheme},
+    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls, check_scheme, check_tls},
     moment::Moment,
     sessions::{Sessions, TOMBSTONE_SUFFIX},
     statement::{Parameter, Statement, Statements, Values},
@@ -39,15 +39,24 @@ impl PostgresStore {
     /// Connects to `postgres://user:password@host:port/database`, with libpq's parameters, such as `sslmode` or
     /// `host=/var/run/postgresql`, in the query.
     ///
+    /// With the feature `sql-tls`, TLS is used where the server offers it. `sslmode=require` insists on it, and
+    /// only `sslmode=verify-full` makes sure whose server it is: its certificate is checked against Mozilla's
+    /// authorities and those in the file `sslrootcert`. Without the feature nothing is encrypted.
+    ///
     /// # Errors
     ///
-    /// `Unreachable` if no connection can be made within two seconds; `Refused` if the URL is not valid or the
-    /// server does not let the user in. A missing table shows at the first call.
+    /// `Unreachable` if no connection can be made within two seconds; `Refused` if the URL is not valid, or asks
+    /// for TLS without the feature, or if the server does not let the user in. A missing table shows at the
+    /// first call.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         check_scheme::<Postgres>(url, &["postgres://", "postgresql://"])?;
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| StoreError::from(Failure::of::<Postgres>(error)))?
             .disable_statement_logging();
+        check_tls::<Postgres>(matches!(
+            options.get_ssl_mode(),
+            PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
+        ))?;
         let sessions = Sessions::new(Postgres { options }, Table::new('"'));
         sessions.check().await?;
         Ok(Self(sessions))
