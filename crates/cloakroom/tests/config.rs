@@ -632,3 +632,21 @@ async fn contradictions_between_settings_of_stores_name_the_setting_and_no_value
             .starts_with("SESSION_TYPE: it asks for sessions in a store")
     );
 }
+
+#[cfg(feature = "file")]
+#[test]
+fn t16_in_cachelibs_folders_sessions_are_pickles_whatever_else_is_said() {
+    use cloakroom::{format::Serialization, store::FileStore};
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = || FileStore::cachelib(folder.path()).unwrap();
+    assert!(SessionManager::stored(store(), SessionConfig::default()).is_ok());
+    let pickle = SessionConfig::default().serialization(Serialization::Pickle);
+    assert!(SessionManager::stored(store(), pickle).is_ok());
+    let json = SessionConfig::default().serialization(Serialization::Json);
+    let error = SessionManager::stored(store(), json).unwrap_err();
+    assert!(
+        error.to_string().contains("SESSION_SERIALIZATION_FORMAT"),
+        "{error}"
+    );
+}

@@ -8,7 +8,8 @@ use crate::{format::Serialization, secret::KeyRing};
 pub(crate) struct StoreSettings {
     pub(crate) key_prefix: String,
     pub(crate) id_length: usize,
-    pub(crate) serialization: Serialization,
+    /// None: MessagePack, or pickle where cachelib reads the entries.
+    pub(crate) serialization: Option<Serialization>,
     pub(crate) id_keys: Option<KeyRing>,
     pub(crate) permanent: bool,
     pub(crate) tombstone: Duration,
@@ -23,7 +24,7 @@ impl Default for StoreSettings {
         Self {
             key_prefix: "session:".to_owned(),
             id_length: 32,
-            serialization: Serialization::MessagePack,
+            serialization: None,
             id_keys: None,
             permanent: false,
             tombstone: Duration::from_secs(10 * 60),
@@ -51,12 +52,12 @@ impl SessionConfig {
         self
     }
 
-    /// The format in which entries are written; MessagePack unless set. Entries in another one are read
-    /// all the same, and written in this one when they change. Flask-Session's
+    /// The format in which entries are written; MessagePack unless set, and always pickle in cachelib's
+    /// folders. Entries in another one are read all the same, and written in this one when they change. Flask-Session's
     /// `SESSION_SERIALIZATION_FORMAT`.
     #[doc(alias = "SESSION_SERIALIZATION_FORMAT")]
     pub fn serialization(mut self, serialization: Serialization) -> Self {
-        self.stored.serialization = serialization;
+        self.stored.serialization = Some(serialization);
         self
     }
 

@@ -9,7 +9,7 @@ use crate::{
     ConfigError, Error,
     config::{Profile, Refresh, SessionConfig},
     cookie::{PreparedCookie, Rules},
-    format::Format,
+    format::{Format, Serialization},
     session::{
         Backend, Change, Commit, Content, Entries, Entry, Home, ID_BYTES, Identity, Origin,
         Refusal, Session, SessionId, State, Status, StoreCommit, Stored, decide_store,
@@ -28,6 +28,7 @@ pub(super) struct StoredSessions {
     pub(super) config: SessionConfig,
     pub(super) store: Store,
     format: Format,
+    serialization: Serialization,
     signer: Option<Signer>,
     /// How old an entry's expiry may be, in seconds, before a request that only reads renews it; none: it
     /// never does.
@@ -67,6 +68,16 @@ impl StoredSessions {
                 expected: "at least one second for sessions in a store",
             });
         }
+        let serialization = match (store.shares_pickles(), settings.serialization) {
+            (true, None | Some(Serialization::Pickle)) => Serialization::Pickle,
+            (true, Some(_)) => {
+                return Err(ConfigError::Value {
+                    name: "SESSION_SERIALIZATION_FORMAT".to_owned(),
+                    expected: "left out or pickle where cachelib reads the entries",
+                });
+            }
+            (false, serialization) => serialization.unwrap_or(Serialization::MessagePack),
+        };
         config.cookie.clone().rules(Rules::Strict).prepare()?;
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
         let signer = settings
@@ -81,7 +92,8 @@ impl StoredSessions {
         Ok(Self {
             cookie,
             store,
-            format: Format::Stored(settings.serialization),
+            format: Format::Stored(serialization),
+            serialization,
             signer,
             renew_after: renew_after.map(|after| after.as_secs()),
             renewals: Renewals::new(),
@@ -162,12 +174,10 @@ impl StoredSessions {
         if record.value.is_empty() {
             return Ok(None);
         }
-        Entries::open_stored(self.config.stored.serialization, record.value.clone()).map_err(
-            |error| {
-                tracing::warn!(%error, "a stored session cannot be read and is left alone");
-                Refusal::BadPayload
-            },
-        )
+        Entries::open_stored(self.serialization, record.value.clone()).map_err(|error| {
+            tracing::warn!(%error, "a stored session cannot be read and is left alone");
+            Refusal::BadPayload
+        })
     }
 
     /// What the end of the request has to do.
@@ -362,7 +372,7 @@ impl StoredSessions {
             },
             Step::Create(value) => {
                 let (id, base) = self.create(value).await?;
-                session.with_state(|state| state.entered(Entry::Live { id, base }));
+                session.with_state(|state| state.enter(id, base));
                 Ok(Outcome::Written(plan.mark, None))
             }
             Step::Replace(key, base, value) => {
@@ -429,54 +439,71 @@ impl StoredSessions {
         let mut base = base.clone();
         let mut mark = plan.mark;
         loop {
+            // From here to the answer nobody knows whether the old entry is gone, so the browser is to get
+            // the new id even if no answer comes.
+            let old = session.with_state(|state| {
+                let old = state.enter(id.clone(), record.clone());
+                (old, state.saved_header())
+            });
+            let header = self.header(plan, session)?;
+            session.with_state(|state| state.set_saved(header));
             let tombstone = self.config.stored.tombstone;
-            match self.store.delete(old_key, Some(&base), tombstone).await {
-                Ok(()) => break,
-                // Somebody ended the session: then its content must not live on under the new id.
-                Err(DeleteError::NotFound) => {
-                    let deleted = self.store.delete(&key, None, Duration::ZERO).await;
-                    if let Err(DeleteError::Failed(error)) = deleted {
-                        return Err(self.failed(error));
-                    }
+            let current = match self.store.delete(old_key, Some(&base), tombstone).await {
+                Ok(()) => return Ok(Outcome::Written(mark, None)),
+                Err(DeleteError::Failed(error)) => return Err(self.failed(error)),
+                Err(DeleteError::Changed(current)) => Some(current),
+                Err(DeleteError::NotFound) => None,
+            };
+            session.with_state(|state| state.back_to(old));
+            match self.catch_up(session, &key, &record, current).await {
+                Ok(Some(caught_up)) => (base, record, mark) = caught_up,
+                // Somebody ended the session, or it is none any more: its content must not live on.
+                Ok(None) => {
+                    self.discard(&key).await;
                     return Ok(Outcome::Gone);
                 }
-                Err(DeleteError::Changed(current)) => {
-                    let Some(entries) = self.reread(&current)? else {
-                        return Ok(Outcome::Gone);
-                    };
-                    session.rebase(entries, current.clone())?;
-                    base = current;
-                    let value;
-                    (value, mark) = session.with_state(|state| {
-                        let value = state.entries.to_bytes(&self.format)?;
-                        Ok::<_, Error>((Bytes::from(value), Mark::of(state)))
-                    })?;
-                    let replaced = self
-                        .store
-                        .replace(&key, &record, value, self.config.lifetime)
-                        .await;
-                    record = match replaced {
-                        Ok(record) => record,
-                        Err(ReplaceError::Failed(error)) => return Err(self.failed(error)),
-                        // Nobody knows the new id yet, so only an operator can have touched it.
-                        Err(ReplaceError::Changed(_) | ReplaceError::NotFound) => {
-                            return Ok(Outcome::Gone);
-                        }
-                    };
-                }
-                Err(DeleteError::Failed(error)) => {
-                    // Whether the old entry is gone is not known, so the browser gets the new id even so.
-                    session.with_state(|state| {
-                        state.entered(Entry::Live { id, base: record });
-                    });
-                    let header = self.header(plan, session)?;
-                    session.with_state(|state| state.set_saved(header));
-                    return Err(self.failed(error));
+                Err(error) => {
+                    self.discard(&key).await;
+                    return Err(error);
                 }
             }
         }
-        session.with_state(|state| state.entered(Entry::Live { id, base: record }));
-        Ok(Outcome::Written(mark, None))
+    }
+
+    /// Does the request's changes again on what the old entry holds by now, and writes that into the new
+    /// one. None if the old one is gone.
+    async fn catch_up(
+        &self,
+        session: &Session,
+        new_key: &str,
+        record: &Record,
+        current: Option<Record>,
+    ) -> Result<Option<(Record, Record, Mark)>, Error> {
+        let Some(current) = current else {
+            return Ok(None);
+        };
+        let Some(entries) = self.reread(&current)? else {
+            return Ok(None);
+        };
+        session.rebase(entries, current.clone())?;
+        let (value, mark) = session.with_state(|state| {
+            let value = state.entries.to_bytes(&self.format)?;
+            Ok::<_, Error>((Bytes::from(value), Mark::of(state)))
+        })?;
+        let ttl = self.config.lifetime;
+        match self.store.replace(new_key, record, value, ttl).await {
+            Ok(record) => Ok(Some((current, record, mark))),
+            Err(ReplaceError::Failed(error)) => Err(self.failed(error)),
+            // Nobody knows the new id yet, so only an operator can have touched it.
+            Err(ReplaceError::Changed(_) | ReplaceError::NotFound) => Ok(None),
+        }
+    }
+
+    /// Takes back an entry whose id nobody has. If that fails too, it is left to expire.
+    async fn discard(&self, key: &str) {
+        if let Err(error) = self.store.delete(key, None, Duration::ZERO).await {
+            tracing::warn!(%error, "an entry that nobody has the id of is left to expire");
+        }
     }
 
     fn reread(&self, current: &Record) -> Result<Option<Entries>, Error> {

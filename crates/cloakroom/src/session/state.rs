@@ -1,6 +1,6 @@
 use http::HeaderValue;
 
-use super::{Entries, Entry, Flash, Operation, PERMANENT, Status, Stored};
+use super::{Entries, Entry, Flash, Operation, PERMANENT, SessionId, Status, Stored};
 use crate::{Error, format::Format, store::Record, value::Value};
 
 /// Everything that is known of a session in this request.
@@ -148,11 +148,20 @@ impl State {
         }
     }
 
-    /// The session has this entry from now on.
-    pub(crate) fn entered(&mut self, entry: Entry) {
+    /// The session has this entry from now on. Hands back the one before.
+    pub(crate) fn enter(&mut self, id: SessionId, base: Record) -> Entry {
+        match &mut self.home {
+            Home::Cookie => Entry::None,
+            Home::Store(stored) => std::mem::replace(&mut stored.entry, Entry::Live { id, base }),
+        }
+    }
+
+    /// The session has its old entry, and the response the header of before.
+    pub(crate) fn back_to(&mut self, (entry, header): (Entry, Option<HeaderValue>)) {
         if let Home::Store(stored) = &mut self.home {
             stored.entry = entry;
         }
+        self.saved = header.map(|header| Saved(Some(header)));
     }
 
     /// This request ended the session; what it does from now on begins another one.

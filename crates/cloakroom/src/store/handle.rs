@@ -40,6 +40,11 @@ impl Store {
         self.driver.name()
     }
 
+    /// As [`Driver::shares_pickles`].
+    pub fn shares_pickles(&self) -> bool {
+        self.driver.shares_pickles()
+    }
+
     /// As [`Driver::load`].
     ///
     /// # Errors
@@ -168,6 +173,7 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// [`Driver`] with its futures boxed, so that any driver is one type.
 trait Erased: Send + Sync {
     fn name(&self) -> &'static str;
+    fn shares_pickles(&self) -> bool;
     fn load<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Record>, StoreError>>;
     fn create<'a>(
         &'a self,
@@ -202,6 +208,10 @@ trait Erased: Send + Sync {
 impl<D: Driver> Erased for D {
     fn name(&self) -> &'static str {
         Driver::name(self)
+    }
+
+    fn shares_pickles(&self) -> bool {
+        Driver::shares_pickles(self)
     }
 
     fn load<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Record>, StoreError>> {

@@ -152,6 +152,12 @@ pub trait Driver: Send + Sync + 'static {
     /// What the store is called in messages, such as `redis`.
     fn name(&self) -> &'static str;
 
+    /// Whether another program shares the entries that reads nothing but Python's pickles, as cachelib does
+    /// in its folders. Sessions are then written so.
+    fn shares_pickles(&self) -> bool {
+        false
+    }
+
     /// The entry under `key`; none if it is missing, expired or under a tombstone.
     ///
     /// # Errors

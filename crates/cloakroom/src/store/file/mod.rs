@@ -179,6 +179,10 @@ impl Driver for FileStore {
         NAME
     }
 
+    fn shares_pickles(&self) -> bool {
+        self.folder.layout == Layout::Cachelib
+    }
+
     async fn load(&self, key: &str) -> Result<Option<Record>, StoreError> {
         let key = self.check_key(key)?;
         self.run(move |store, deadline| store.load_now(&key, deadline))
