@@ -69,7 +69,7 @@ async fn both(keys: KeyRing, session: &Session) -> Result<(String, String, Vec<u
 
 fn copied(session: &Session, into: &SessionManager) -> Result<Session, Failure> {
     let copy = into.new_session();
-    for (key, value) in session.snapshot().iter() {
+    for (key, value) in &session.snapshot() {
         if let Some(key) = key.as_str() {
             copy.insert(key, value.clone())?;
         }

@@ -1,6 +1,10 @@
 //! A visitor of the tour: a browser with its cookies, posting forms as a browser does.
 
-#![allow(clippy::unwrap_used)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "shared by several test crates, each of which uses its part"
+)]
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
