@@ -14,8 +14,10 @@ from moto.core.exceptions import ServiceException
 from moto.core.responses import XFormedAttributePicker
 from moto.core.serialize import get_serializer_class
 from moto.core.utils import camelcase_to_underscores, get_service_model
+from moto.dynamodb.comparisons import AttributeValue, ConditionExpressionParser
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.dynamodb.responses import DynamoHandler
 from werkzeug.exceptions import HTTPException
 
@@ -42,6 +44,43 @@ def set_attribute(item, name, value):
 
 
 LimitedSizeDict.__setitem__ = set_attribute
+
+# Whoever uses what it made works on a copy.
+UpdateExpressionParser.make = functools.cache(UpdateExpressionParser.make)
+parse_condition = ConditionExpressionParser.parse
+conditions = {}
+
+
+def parse(parser):
+    """Parses each condition once, with the names of its values in their places, and then puts the values there."""
+    expression = parser.condition_expression
+    values = parser.expression_attribute_values or {}
+    kinds = tuple((name, *value) for name, value in values.items())
+    key = (expression, tuple((parser.expression_attribute_names or {}).items()), kinds)
+    if key not in conditions:
+        named = {name: {kind: name} for name, kind in kinds}
+        template = ConditionExpressionParser(expression, parser.expression_attribute_names, named)
+        condition = parse_condition(template)
+        conditions[key] = condition, list(places(condition)), template
+    condition, filled, template = conditions[key]
+    for place, name in filled:
+        place.value = values[name][place.type]
+    parser.expr_attr_names_found.extend(template.expr_attr_names_found)
+    parser.expr_attr_values_found.extend(template.expr_attr_values_found)
+    return condition
+
+
+def places(node):
+    if isinstance(node, AttributeValue):
+        yield node, node.value
+    elif isinstance(node, (list, tuple)):
+        for part in node:
+            yield from places(part)
+    elif hasattr(node, "__dict__"):
+        yield from places(list(vars(node).values()))
+
+
+ConditionExpressionParser.parse = parse
 
 
 def encoded(value):

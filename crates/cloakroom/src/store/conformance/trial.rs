@@ -140,7 +140,8 @@ impl Trial {
         match &self.setting.harness.clock {
             Some(clock) => clock.advance(time),
             None => {
-                // Others work meanwhile.
+                // Others work meanwhile. It goes on without a turn: behind all the others it would be late for
+                // what is still to live, and out of patience.
                 drop(
                     self.turn
                         .lock()
@@ -148,7 +149,6 @@ impl Trial {
                         .take(),
                 );
                 tokio::time::sleep(time + slack).await;
-                self.take_turn().await;
             }
         }
     }
