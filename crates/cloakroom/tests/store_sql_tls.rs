@@ -91,7 +91,7 @@ mod with_the_feature {
         let encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
         let encrypted = connection.fetch_one(sqlx::raw_sql(encrypted)).await;
-        assert_eq!(encrypted.unwrap().get::<&str, _>(0), "t");
+        assert!(encrypted.unwrap().get::<bool, _>(0));
 
         // Anybody can make a certificate: nobody vouches for this one unless it is named.
         let named = server.url().replace("127.0.0.1", "localhost");

@@ -61,8 +61,8 @@ pub(crate) async fn run() {
     Contest {
         store: "file",
         call: "replace",
-        calls: 100,
-        rounds: 11,
+        calls: 20,
+        rounds: 7,
         ours: replace(store),
         others: vec![
             ("fs::write and rename on a blocking thread", write),

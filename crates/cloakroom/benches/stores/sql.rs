@@ -1,6 +1,9 @@
 //! The SQL stores, compared with sqlx's own pool of the same size: with the query that a user would write for
 //! the same row, and with the store's own SQL, which tells the price of the pool from that of the promise.
-//! Both take the time from the server. Its pool asks each connection that comes back whether it is well; that it
+//! Both take the time from the server. The query is also sent over as many connections without a pool, which each
+//! belong to some of the tasks.
+//!
+//! sqlx's pool asks each connection that comes back whether it is well; that it
 //! also asks before each call, as it does unless told otherwise, is switched off here.
 
 use std::hint::black_box;
@@ -12,6 +15,7 @@ use sqlx::{
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
 };
+use tokio::sync::Mutex;
 
 use crate::contest::{Contest, fill, keep, key, load, replace, task, value};
 
@@ -35,12 +39,29 @@ struct Queries {
 macro_rules! contests {
     ($queries:expr, $store:expr, $pool:expr) => {{
         let (queries, store, pool): (Queries, _, _) = ($queries, $store, $pool);
+        let mut lines = Vec::new();
+        while lines.len() < pool.options().get_max_connections() as usize {
+            lines.push(Mutex::new(pool.acquire().await.unwrap().detach()));
+        }
+        let lines = keep(lines);
         let select = task(move |number, calls| async move {
             let key = key(number);
             for _ in 0..calls {
                 let data: Vec<u8> = sqlx::query_scalar(queries.select)
                     .bind(&key)
                     .fetch_one(pool)
+                    .await
+                    .unwrap();
+                black_box(data);
+            }
+        });
+        let select_bare = task(move |number, calls| async move {
+            let key = key(number);
+            for _ in 0..calls {
+                let mut line = lines[number % lines.len()].lock().await;
+                let data: Vec<u8> = sqlx::query_scalar(queries.select)
+                    .bind(&key)
+                    .fetch_one(&mut *line)
                     .await
                     .unwrap();
                 black_box(data);
@@ -66,8 +87,9 @@ macro_rules! contests {
             rounds: 15,
             ours: load(store),
             others: vec![
-                ("sqlx, SELECT of the row", select),
-                ("sqlx, SELECT of row and tombstone", select_ours),
+                ("pool, SELECT of the row", select),
+                ("pool, SELECT of row and tombstone", select_ours),
+                ("no pool, SELECT of the row", select_bare),
             ],
         }
         .run()
@@ -80,6 +102,19 @@ macro_rules! contests {
                     .bind(&value(count)[..])
                     .bind(&key)
                     .execute(pool)
+                    .await
+                    .unwrap();
+                assert_eq!(done.rows_affected(), 1);
+            }
+        });
+        let update_bare = task(move |number, calls| async move {
+            let key = key(number);
+            for count in 0..calls {
+                let mut line = lines[number % lines.len()].lock().await;
+                let done = sqlx::query(queries.update)
+                    .bind(&value(count)[..])
+                    .bind(&key)
+                    .execute(&mut *line)
                     .await
                     .unwrap();
                 assert_eq!(done.rows_affected(), 1);
@@ -115,8 +150,9 @@ macro_rules! contests {
             rounds: 15,
             ours: replace(store),
             others: vec![
-                ("sqlx, a blind UPDATE", update),
-                ("sqlx, UPDATE with base and tombstone", update_ours),
+                ("pool, a blind UPDATE", update),
+                ("pool, UPDATE with base and tombstone", update_ours),
+                ("no pool, a blind UPDATE", update_bare),
             ],
         }
         .run()
