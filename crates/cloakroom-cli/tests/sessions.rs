@@ -1,5 +1,6 @@
 //! What an operator of a store relies on: what is removed and made, exit codes, and where the URL comes from.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 #![cfg(all(
     feature = "dynamodb",
     feature = "file",

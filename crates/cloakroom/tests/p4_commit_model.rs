@@ -437,8 +437,7 @@ impl World {
                 Cookie::Number(number) => Some(format!("session={}; ", self.cookies[number])),
             };
             assert_eq!(
-                told.as_ref()
-                    .map(|told| &told[..told.find(' ').unwrap() + 1]),
+                told.as_ref().map(|told| &told[..=told.find(' ').unwrap()]),
                 expected.as_deref(),
                 "the cookie is another one"
             );
