@@ -1,4 +1,4 @@
-use std::{future::Future, time::Duration};
+use std::{future::Future, io::ErrorKind, time::Duration};
 
 use sqlx::error::DatabaseError;
 
@@ -105,14 +105,13 @@ impl Failure {
         use sqlx::Error;
         match error {
             Error::Database(error) => D::failure(&*error),
+            // What a certificate that is not trusted shows as.
+            Error::Io(error) if error.kind() == ErrorKind::InvalidData => Self::no_tls::<D>(),
+            Error::Tls(_) => Self::no_tls::<D>(),
             Error::Io(error) => Self::Lost(StoreError::unreachable(format!(
                 "{}: {}",
                 D::NAME,
                 error.kind()
-            ))),
-            Error::Tls(_) => Self::Lost(StoreError::unreachable(format!(
-                "{}: TLS could not be agreed on",
-                D::NAME
             ))),
             Error::Configuration(_) | Error::InvalidArgument(_) => Self::Lost(StoreError::refused(
                 format!("{}: the URL or one of its options is not valid", D::NAME),
@@ -128,6 +127,13 @@ impl Failure {
                 D::NAME
             ))),
         }
+    }
+
+    fn no_tls<D: Dialect>() -> Self {
+        Self::Lost(StoreError::unreachable(format!(
+            "{}: TLS could not be agreed on: the server has none, or its certificate is not trusted",
+            D::NAME
+        )))
     }
 
     /// For answers that say no for good.
