@@ -7,6 +7,8 @@
 ))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
+use std::fmt::Write as _;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
@@ -345,7 +347,10 @@ const COUNT: &str = "79bc207ee04a581ab2348ca1f3494e64cd0ec36128735b8c6bc85ddd8fe
 /// SHA-256 in hexadecimal digits.
 fn file_name(key: &str) -> String {
     let digest = Sha256::digest(key.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::new(), |mut name, byte| {
+        write!(name, "{byte:02x}").unwrap();
+        name
+    })
 }
 
 #[tokio::test]

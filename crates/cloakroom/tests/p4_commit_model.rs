@@ -194,6 +194,10 @@ enum Cookie {
 }
 
 /// A request as the reference sees it.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each says one thing that has happened"
+)]
 struct Model {
     which: Which,
     loaded: Dictionary,

@@ -262,8 +262,8 @@ fn choices(requests: usize) -> Vec<Vec<Action>> {
             all.push(chosen.clone());
             return;
         }
-        for place in from..ACTIONS.len() {
-            chosen.push(ACTIONS[place]);
+        for (place, action) in ACTIONS.into_iter().enumerate().skip(from) {
+            chosen.push(action);
             extend(place, left - 1, chosen, all);
             chosen.pop();
         }

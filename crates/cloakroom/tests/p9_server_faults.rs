@@ -25,7 +25,6 @@ use site::Site;
 use tokio::{task::JoinSet, time::sleep};
 
 #[path = "support/site.rs"]
-#[allow(dead_code, reason = "the slow handlers are for other tests")]
 mod site;
 
 /// The most that one request may take while its store hangs: loading and saving have two seconds each, and a crowded
