@@ -48,8 +48,11 @@ fuzz_target!(|token: &[u8]| {
     };
     let before = session.to_tagged_json();
     let _ = session.snapshot();
-    let again = open(&STRICT, LENIENT.cookie_value(&session).expect("it was read"))
-        .expect("what this library signs it opens");
+    let again = open(
+        &STRICT,
+        LENIENT.cookie_value(&session).expect("it was read"),
+    )
+    .expect("what this library signs it opens");
     assert_eq!(again.to_tagged_json(), before);
     let _ = session.flashes();
 });
