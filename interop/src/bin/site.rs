@@ -223,8 +223,7 @@ fn perform(session: &Session, operation: &str, body: &str) -> Result<String, Fai
         }
         ["delete", key] => drop(session.remove(*key)),
         ["count"] => {
-            let visits =
-                session.update("visits", |visits: Option<u64>| visits.unwrap_or(0) + 1)?;
+            let visits = session.update("visits", |visits: Option<u64>| visits.unwrap_or(0) + 1)?;
             return Ok(visits.to_string());
         }
         ["flash", category] => session.flash(*category, body),
