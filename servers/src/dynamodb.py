@@ -6,6 +6,7 @@ hundred a second. Requests are answered one after the other, so each is atomic.
 
 import asyncio
 import base64
+import bisect
 import functools
 import json
 import sys
@@ -17,6 +18,7 @@ from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.dynamodb.comparisons import AttributeValue, ConditionExpressionParser
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 from moto.dynamodb.responses import DynamoHandler
 from werkzeug.exceptions import HTTPException
@@ -81,6 +83,32 @@ def places(node):
 
 
 ConditionExpressionParser.parse = parse
+scan_table = Table.scan
+all_items = Table.all_items
+
+
+def scan(table, filters, limit, exclusive_start_key, *more, **named):
+    """Begins where the last page ended, instead of comparing with it all that came before."""
+    table.after = exclusive_start_key
+    try:
+        return scan_table(table, filters, limit, exclusive_start_key, *more, **named)
+    finally:
+        table.after = None
+
+
+def items_in_order(table):
+    if table.range_key_attr:
+        return all_items(table)
+    items = sorted(table.items.values(), key=lambda item: item.hash_key.value)
+    after = getattr(table, "after", None)
+    if after is None:
+        return items
+    start = after[table.hash_key_attr]["S"]
+    return items[bisect.bisect_right(items, start, key=lambda item: item.hash_key.value) :]
+
+
+Table.scan = scan
+Table.all_items = items_in_order
 
 
 def encoded(value):

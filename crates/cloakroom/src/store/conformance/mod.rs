@@ -118,6 +118,7 @@ pub struct Harness {
     open: Box<dyn Fn() -> Boxed<Subject> + Send + Sync>,
     clock: Option<Clock>,
     limits: Limits,
+    time_limit: Duration,
 }
 
 impl Harness {
@@ -138,6 +139,7 @@ impl Harness {
             }),
             clock: None,
             limits: Limits::default(),
+            time_limit: Duration::from_secs(60),
         }
     }
 
@@ -153,6 +155,14 @@ impl Harness {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// How long a check may take before it counts as stuck: a minute unless set here. More is for servers that
+    /// are slow without being at fault, such as an emulator on a busy machine.
+    #[must_use]
+    pub fn time_limit(mut self, time_limit: Duration) -> Self {
+        self.time_limit = time_limit;
         self
     }
 
@@ -172,6 +182,7 @@ impl fmt::Debug for Harness {
             .debug_struct("Harness")
             .field("clock", &self.clock)
             .field("limits", &self.limits)
+            .field("time_limit", &self.time_limit)
             .finish_non_exhaustive()
     }
 }
@@ -274,7 +285,7 @@ struct Setting {
     harness: Harness,
     /// The store of all checks that keep to keys of their own.
     shared: Subject,
-    /// How many checks may be at work; one that waits gives up its turn.
+    /// How many checks may be at work; one that waits for time to pass gives up its turn.
     turns: Arc<Semaphore>,
     /// Begins all keys, so that two runs never meet.
     run: String,

@@ -18,8 +18,6 @@ pub(super) const BRIEF: Duration = Duration::from_secs(2);
 pub(super) const LONG: Duration = Duration::from_secs(600);
 /// What a store with a clock of its own may be late.
 const SLACK: Duration = Duration::from_millis(1500);
-/// What a check may take before something must be stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) type Verdict<T = ()> = Result<T, Miss>;
 
@@ -61,15 +59,15 @@ impl Trial {
 
     pub(super) async fn conduct(self: Arc<Self>, check: &Check) -> Outcome {
         self.take_turn().await;
-        match tokio::time::timeout(PATIENCE, (check.conduct)(self.clone())).await {
+        let time_limit = self.setting.harness.time_limit;
+        match tokio::time::timeout(time_limit, (check.conduct)(self.clone())).await {
             Ok(Ok(())) => Outcome::Passed,
             Ok(Err(Miss::Broken(message))) => Outcome::Failed(message),
             Ok(Err(Miss::NotApplicable(reason))) => Outcome::NotApplicable(reason),
-            Err(_) => Outcome::Failed(
-                "No call hangs; instead the check was not over after a minute. Look for a lock that is held \
+            Err(_) => Outcome::Failed(format!(
+                "No call hangs; instead the check was not over after {time_limit:?}. Look for a lock that is held \
                  across an `.await`, or a loop that retries."
-                    .to_owned(),
-            ),
+            )),
         }
     }
 
