@@ -260,7 +260,7 @@ impl StoredSessions {
             }
             (Step::Replace(..), ..) => permanent || stored.was_permanent,
             (Step::Nothing | Step::Touch(_), _, Refresh::EachRequest) => {
-                origin == Origin::Entry && permanent
+                origin == Origin::Entry && permanent && content == Content::Filled
             }
             (Step::Touch(_), ..) => permanent,
             (Step::Nothing | Step::Delete(..) | Step::Forget, ..) => false,
