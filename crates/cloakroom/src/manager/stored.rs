@@ -260,7 +260,7 @@ impl StoredSessions {
             }
             (Step::Replace(..), ..) => permanent || stored.was_permanent,
             (Step::Nothing | Step::Touch(_), _, Refresh::EachRequest) => {
-                origin == Origin::Entry && permanent
+                origin == Origin::Entry && permanent && content == Content::Filled
             }
             (Step::Touch(_), ..) => permanent,
             (Step::Nothing | Step::Delete(..) | Step::Forget, ..) => false,
@@ -456,6 +456,13 @@ impl StoredSessions {
             };
             session.with_state(|state| state.back_to(old));
             match self.catch_up(session, &key, &record, current).await {
+                // Others have emptied it meanwhile: an end, and no session under a new id.
+                Ok(Some((current, ..)))
+                    if session.with_state(|state| state.entries.is_empty_but_permanent()) =>
+                {
+                    self.discard(&key).await;
+                    return Ok(Outcome::Missed(old_key.to_owned(), current));
+                }
                 Ok(Some(caught_up)) => (base, record, mark) = caught_up,
                 // Somebody ended the session, or it is none any more: its content must not live on.
                 Ok(None) => {

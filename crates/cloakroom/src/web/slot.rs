@@ -113,7 +113,7 @@ impl Slot {
         }
         let result = session.close().finish().await;
         match result {
-            Ok(None) if !session.permanent() => Closed::Untouched,
+            Ok(None) => Closed::Untouched,
             Err(_) => Closed::Failed,
             result => Closed::Committed {
                 manager,
