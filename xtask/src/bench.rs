@@ -58,6 +58,10 @@ pub(crate) fn stores(names: &[&str]) -> Result<(), Failure> {
             STORES.join(", ")
         )));
     }
+    if names.is_empty() || names.contains(&"dynamodb") {
+        // Its emulator is one of the packages there.
+        python::prepare()?;
+    }
     let features = "--features=dynamodb,file,memcached,mysql,postgres,redis,sqlite";
     let bench = ["bench", "--package=cloakroom", "--no-default-features"];
     let arguments = bench.into_iter().chain([features, "--bench=stores", "--"]);
