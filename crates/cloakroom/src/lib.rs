@@ -168,7 +168,7 @@
 //! - `minijinja`: Flask's names in templates.
 //! - `toml`: settings from TOML files.
 //! - `idna`: cookie domains outside ASCII.
-//! - `redis` (and `redis-tls`), `memcached`, `sqlite`, `postgres`, `mysql`, `dynamodb`, `file`: the stores;
+//! - `redis` (and `redis-tls`), `memcached`, `sqlite`, `postgres`, `mysql` (and `sql-tls`), `dynamodb`, `file`: the stores;
 //!   [`MemoryStore`](store::MemoryStore) is always there.
 //! - `conformance`: the checks for stores of your own.
 
