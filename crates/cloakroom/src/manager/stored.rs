@@ -1,9 +1,13 @@
+mod plan;
+mod relocate;
+
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::HeaderValue;
 use tokio::time::Instant;
 
+use self::plan::{Mark, Plan, Step};
 use super::{expires, renewals::Renewals, turns::Turns, unsendable};
 use crate::{
     ConfigError, Error,
@@ -11,9 +15,8 @@ use crate::{
     cookie::{PreparedCookie, Rules},
     format::{Format, Serialization},
     session::{
-        Backend, Change, Commit, Content, Entries, Entry, Home, ID_BYTES, Identity, Origin,
-        Refusal, Session, SessionId, State, Status, StoreCommit, Stored, decide_store,
-        encoded_length,
+        Backend, Commit, Entries, Entry, Home, ID_BYTES, Refusal, Session, SessionId, State,
+        Status, Stored, encoded_length,
     },
     store::{
         CreateError, DeleteError, MAX_KEY, Record, ReplaceError, Store, StoreError, StoreErrorKind,
@@ -180,116 +183,6 @@ impl StoredSessions {
         })
     }
 
-    /// What the end of the request has to do.
-    fn plan(&self, state: &mut State) -> Result<Plan, Error> {
-        let content = if state.entries.is_empty_but_permanent() {
-            Content::Empty
-        } else {
-            Content::Filled
-        };
-        let identity = if state.regenerated {
-            Identity::New
-        } else {
-            Identity::Same
-        };
-        let refused = matches!(state.status, Status::Refused(_));
-        let permanent = state.permanent(&self.format);
-        let version = state.version;
-        let Home::Store(stored) = &state.home else {
-            return Ok(Plan {
-                step: Step::Nothing,
-                cookie: false,
-                mark: Mark::default(),
-            });
-        };
-        let changed = stored.committed != version;
-        let (origin, key, base) = match &stored.entry {
-            Entry::None => (Origin::None, None, None),
-            Entry::Gone => (Origin::Gone, None, None),
-            Entry::Live { id, base } => (Origin::Entry, Some(self.key(id)), Some(base)),
-        };
-        let value = if changed && content == Content::Filled {
-            Some(Bytes::from(state.entries.to_bytes(&self.format)?))
-        } else {
-            None
-        };
-        let same_bytes = value.is_some() && value.as_ref() == base.map(|base| &base.value);
-        let change = match (changed, identity, origin) {
-            // What is there already need not be written again; where only changes renew, this is one.
-            (true, Identity::Same, _) if same_bytes => match self.renew_after {
-                Some(_) => self.renewal(key.as_deref(), base),
-                None => Change::RenewalDue,
-            },
-            // Nothing is stored, and nothing but a new id was asked for: nothing needs it.
-            (true, _, Origin::None) if content == Content::Empty && stored.journal.is_empty() => {
-                Change::None
-            }
-            // Nothing came from the browser and nothing is stored: there is nothing to undo.
-            (true, _, Origin::None)
-                if content == Content::Empty
-                    && !refused
-                    && self.config.profile == Profile::Careful =>
-            {
-                Change::None
-            }
-            (true, ..) => Change::Modified,
-            (false, ..) => self.renewal(key.as_deref(), base),
-        };
-        let step = match (decide_store(origin, content, change, identity), key, base) {
-            (StoreCommit::Forget, ..) => Step::Forget,
-            (StoreCommit::Create, ..) => Step::Create(value.unwrap_or_default()),
-            (StoreCommit::Touch, Some(key), _) => Step::Touch(key),
-            (StoreCommit::Replace, Some(key), Some(base)) => {
-                Step::Replace(key, base.clone(), value.unwrap_or_default())
-            }
-            (StoreCommit::Move, Some(key), Some(base)) => {
-                Step::Move(key, base.clone(), value.unwrap_or_default())
-            }
-            (StoreCommit::Delete, Some(key), Some(base)) => {
-                // Emptied key by key, a session that somebody else fills meanwhile lives on; cleared, it ends.
-                let expected = (!stored.ends()).then(|| base.clone());
-                Step::Delete(key, expected)
-            }
-            // Only an entry is touched, replaced, moved or deleted, and an entry has a key and a base.
-            (StoreCommit::Nothing, ..) | (_, None, _) | (_, _, None) => Step::Nothing,
-        };
-        let cookie = match (&step, self.config.profile, self.config.refresh) {
-            (Step::Create(_) | Step::Move(..), ..) => true,
-            (Step::Nothing | Step::Touch(_) | Step::Replace(..), Profile::Flask, _) if changed => {
-                origin == Origin::Entry
-            }
-            (Step::Replace(..), ..) => permanent || stored.was_permanent,
-            (Step::Nothing | Step::Touch(_), _, Refresh::EachRequest) => {
-                origin == Origin::Entry && permanent && content == Content::Filled
-            }
-            (Step::Touch(_), ..) => permanent,
-            (Step::Nothing | Step::Delete(..) | Step::Forget, ..) => false,
-        };
-        Ok(Plan {
-            step,
-            cookie,
-            mark: Mark::of(state),
-        })
-    }
-
-    /// Whether a request that changed nothing gives the entry a new expiry.
-    fn renewal(&self, key: Option<&str>, base: Option<&Record>) -> Change {
-        let (Some(after), Some(key), Some(base)) = (self.renew_after, key, base) else {
-            return Change::None;
-        };
-        let due = match base.expires_in {
-            Some(left) => self.config.lifetime.saturating_sub(left).as_secs() > after,
-            None => self
-                .renewals
-                .due(key, self.config.clock.unix_seconds(), after),
-        };
-        if due {
-            Change::RenewalDue
-        } else {
-            Change::None
-        }
-    }
-
     async fn save(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
         let deadline = Instant::now() + self.config.stored.commit_deadline;
         let saved = tokio::time::timeout_at(deadline, self.try_save(session)).await;
@@ -424,95 +317,6 @@ impl StoredSessions {
         ))
     }
 
-    /// The new entry first, then the old one goes: whatever fails in between, one of the two is there, and
-    /// the browser has its id.
-    async fn relocate(
-        &self,
-        plan: &Plan,
-        session: &Session,
-        old_key: &str,
-        base: &Record,
-        value: &Bytes,
-    ) -> Result<Outcome, Error> {
-        let (id, mut record) = self.create(value).await?;
-        let key = self.key(&id);
-        let mut base = base.clone();
-        let mut mark = plan.mark;
-        loop {
-            // From here to the answer nobody knows whether the old entry is gone, so the browser is to get
-            // the new id even if no answer comes.
-            let old = session.with_state(|state| {
-                let old = state.enter(id.clone(), record.clone());
-                (old, state.saved_header())
-            });
-            let header = self.header(plan, session)?;
-            session.with_state(|state| state.set_saved(header));
-            let tombstone = self.config.stored.tombstone;
-            let current = match self.store.delete(old_key, Some(&base), tombstone).await {
-                Ok(()) => return Ok(Outcome::Written(mark, None)),
-                Err(DeleteError::Failed(error)) => return Err(self.failed(error)),
-                Err(DeleteError::Changed(current)) => Some(current),
-                Err(DeleteError::NotFound) => None,
-            };
-            session.with_state(|state| state.back_to(old));
-            match self.catch_up(session, &key, &record, current).await {
-                // Others have emptied it meanwhile: an end, and no session under a new id.
-                Ok(Some((current, ..)))
-                    if session.with_state(|state| state.entries.is_empty_but_permanent()) =>
-                {
-                    self.discard(&key).await;
-                    return Ok(Outcome::Missed(old_key.to_owned(), current));
-                }
-                Ok(Some(caught_up)) => (base, record, mark) = caught_up,
-                // Somebody ended the session, or it is none any more: its content must not live on.
-                Ok(None) => {
-                    self.discard(&key).await;
-                    return Ok(Outcome::Gone);
-                }
-                Err(error) => {
-                    self.discard(&key).await;
-                    return Err(error);
-                }
-            }
-        }
-    }
-
-    /// Does the request's changes again on what the old entry holds by now, and writes that into the new
-    /// one. None if the old one is gone.
-    async fn catch_up(
-        &self,
-        session: &Session,
-        new_key: &str,
-        record: &Record,
-        current: Option<Record>,
-    ) -> Result<Option<(Record, Record, Mark)>, Error> {
-        let Some(current) = current else {
-            return Ok(None);
-        };
-        let Some(entries) = self.reread(&current)? else {
-            return Ok(None);
-        };
-        session.rebase(entries, current.clone())?;
-        let (value, mark) = session.with_state(|state| {
-            let value = state.entries.to_bytes(&self.format)?;
-            Ok::<_, Error>((Bytes::from(value), Mark::of(state)))
-        })?;
-        let ttl = self.config.lifetime;
-        match self.store.replace(new_key, record, value, ttl).await {
-            Ok(record) => Ok(Some((current, record, mark))),
-            Err(ReplaceError::Failed(error)) => Err(self.failed(error)),
-            // Nobody knows the new id yet, so only an operator can have touched it.
-            Err(ReplaceError::Changed(_) | ReplaceError::NotFound) => Ok(None),
-        }
-    }
-
-    /// Takes back an entry whose id nobody has. If that fails too, it is left to expire.
-    async fn discard(&self, key: &str) {
-        if let Err(error) = self.store.delete(key, None, Duration::ZERO).await {
-            tracing::warn!(%error, "an entry that nobody has the id of is left to expire");
-        }
-    }
-
     fn reread(&self, current: &Record) -> Result<Option<Entries>, Error> {
         self.read(current).map_err(Error::Refused)
     }
@@ -564,41 +368,6 @@ impl StoredSessions {
 
 /// Characters that a driver may add to a key for its tombstone.
 const TOMBSTONE: usize = 8;
-
-/// What is to be done, and for which state of the session.
-struct Plan {
-    step: Step,
-    /// Whether the response sets the cookie.
-    cookie: bool,
-    mark: Mark,
-}
-
-/// How far the request's changes are in what is written.
-#[derive(Clone, Copy, Default)]
-struct Mark {
-    version: u64,
-    operations: usize,
-}
-
-impl Mark {
-    fn of(state: &State) -> Self {
-        Self {
-            version: state.version,
-            operations: state.journal_length(),
-        }
-    }
-}
-
-/// [`StoreCommit`] with what it takes.
-enum Step {
-    Nothing,
-    Touch(String),
-    Create(Bytes),
-    Replace(String, Record, Bytes),
-    Move(String, Record, Bytes),
-    Delete(String, Option<Record>),
-    Forget,
-}
 
 enum Outcome {
     Unchanged,

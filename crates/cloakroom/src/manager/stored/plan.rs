@@ -1,0 +1,158 @@
+use bytes::Bytes;
+
+use super::StoredSessions;
+use crate::{
+    Error,
+    config::{Profile, Refresh},
+    session::{
+        Change, Content, Entry, Home, Identity, Origin, State, Status, StoreCommit, decide_store,
+    },
+    store::Record,
+};
+
+/// What is to be done, and for which state of the session.
+pub(super) struct Plan {
+    pub(super) step: Step,
+    /// Whether the response sets the cookie.
+    pub(super) cookie: bool,
+    pub(super) mark: Mark,
+}
+
+/// How far the request's changes are in what is written.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Mark {
+    pub(super) version: u64,
+    pub(super) operations: usize,
+}
+
+impl Mark {
+    pub(super) fn of(state: &State) -> Self {
+        Self {
+            version: state.version,
+            operations: state.journal_length(),
+        }
+    }
+}
+
+/// [`StoreCommit`] with what it takes.
+pub(super) enum Step {
+    Nothing,
+    Touch(String),
+    Create(Bytes),
+    Replace(String, Record, Bytes),
+    Move(String, Record, Bytes),
+    Delete(String, Option<Record>),
+    Forget,
+}
+
+impl StoredSessions {
+    /// What the end of the request has to do.
+    pub(super) fn plan(&self, state: &mut State) -> Result<Plan, Error> {
+        let content = if state.entries.is_empty_but_permanent() {
+            Content::Empty
+        } else {
+            Content::Filled
+        };
+        let identity = if state.regenerated {
+            Identity::New
+        } else {
+            Identity::Same
+        };
+        let refused = matches!(state.status, Status::Refused(_));
+        let permanent = state.permanent(&self.format);
+        let version = state.version;
+        let Home::Store(stored) = &state.home else {
+            return Ok(Plan {
+                step: Step::Nothing,
+                cookie: false,
+                mark: Mark::default(),
+            });
+        };
+        let changed = stored.committed != version;
+        let (origin, key, base) = match &stored.entry {
+            Entry::None => (Origin::None, None, None),
+            Entry::Gone => (Origin::Gone, None, None),
+            Entry::Live { id, base } => (Origin::Entry, Some(self.key(id)), Some(base)),
+        };
+        let value = if changed && content == Content::Filled {
+            Some(Bytes::from(state.entries.to_bytes(&self.format)?))
+        } else {
+            None
+        };
+        let same_bytes = value.is_some() && value.as_ref() == base.map(|base| &base.value);
+        let change = match (changed, identity, origin) {
+            // What is there already need not be written again; where only changes renew, this is one.
+            (true, Identity::Same, _) if same_bytes => match self.renew_after {
+                Some(_) => self.renewal(key.as_deref(), base),
+                None => Change::RenewalDue,
+            },
+            // Nothing is stored, and nothing but a new id was asked for: nothing needs it.
+            (true, _, Origin::None) if content == Content::Empty && stored.journal.is_empty() => {
+                Change::None
+            }
+            // Nothing came from the browser and nothing is stored: there is nothing to undo.
+            (true, _, Origin::None)
+                if content == Content::Empty
+                    && !refused
+                    && self.config.profile == Profile::Careful =>
+            {
+                Change::None
+            }
+            (true, ..) => Change::Modified,
+            (false, ..) => self.renewal(key.as_deref(), base),
+        };
+        let step = match (decide_store(origin, content, change, identity), key, base) {
+            (StoreCommit::Forget, ..) => Step::Forget,
+            (StoreCommit::Create, ..) => Step::Create(value.unwrap_or_default()),
+            (StoreCommit::Touch, Some(key), _) => Step::Touch(key),
+            (StoreCommit::Replace, Some(key), Some(base)) => {
+                Step::Replace(key, base.clone(), value.unwrap_or_default())
+            }
+            (StoreCommit::Move, Some(key), Some(base)) => {
+                Step::Move(key, base.clone(), value.unwrap_or_default())
+            }
+            (StoreCommit::Delete, Some(key), Some(base)) => {
+                // Emptied key by key, a session that somebody else fills meanwhile lives on; cleared, it ends.
+                let expected = (!stored.ends()).then(|| base.clone());
+                Step::Delete(key, expected)
+            }
+            // Only an entry is touched, replaced, moved or deleted, and an entry has a key and a base.
+            (StoreCommit::Nothing, ..) | (_, None, _) | (_, _, None) => Step::Nothing,
+        };
+        let cookie = match (&step, self.config.profile, self.config.refresh) {
+            (Step::Create(_) | Step::Move(..), ..) => true,
+            (Step::Nothing | Step::Touch(_) | Step::Replace(..), Profile::Flask, _) if changed => {
+                origin == Origin::Entry
+            }
+            (Step::Replace(..), ..) => permanent || stored.was_permanent,
+            (Step::Nothing | Step::Touch(_), _, Refresh::EachRequest) => {
+                origin == Origin::Entry && permanent && content == Content::Filled
+            }
+            (Step::Touch(_), ..) => permanent,
+            (Step::Nothing | Step::Delete(..) | Step::Forget, ..) => false,
+        };
+        Ok(Plan {
+            step,
+            cookie,
+            mark: Mark::of(state),
+        })
+    }
+
+    /// Whether a request that changed nothing gives the entry a new expiry.
+    fn renewal(&self, key: Option<&str>, base: Option<&Record>) -> Change {
+        let (Some(after), Some(key), Some(base)) = (self.renew_after, key, base) else {
+            return Change::None;
+        };
+        let due = match base.expires_in {
+            Some(left) => self.config.lifetime.saturating_sub(left).as_secs() > after,
+            None => self
+                .renewals
+                .due(key, self.config.clock.unix_seconds(), after),
+        };
+        if due {
+            Change::RenewalDue
+        } else {
+            Change::None
+        }
+    }
+}

@@ -1,0 +1,104 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{
+    Outcome, StoredSessions,
+    plan::{Mark, Plan},
+};
+use crate::{
+    Error,
+    session::Session,
+    store::{DeleteError, Record, ReplaceError},
+};
+
+impl StoredSessions {
+    /// The new entry first, then the old one goes: whatever fails in between, one of the two is there, and
+    /// the browser has its id.
+    pub(super) async fn relocate(
+        &self,
+        plan: &Plan,
+        session: &Session,
+        old_key: &str,
+        base: &Record,
+        value: &Bytes,
+    ) -> Result<Outcome, Error> {
+        let (id, mut record) = self.create(value).await?;
+        let key = self.key(&id);
+        let mut base = base.clone();
+        let mut mark = plan.mark;
+        loop {
+            // From here to the answer nobody knows whether the old entry is gone, so the browser is to get
+            // the new id even if no answer comes.
+            let old = session.with_state(|state| {
+                let old = state.enter(id.clone(), record.clone());
+                (old, state.saved_header())
+            });
+            let header = self.header(plan, session)?;
+            session.with_state(|state| state.set_saved(header));
+            let tombstone = self.config.stored.tombstone;
+            let current = match self.store.delete(old_key, Some(&base), tombstone).await {
+                Ok(()) => return Ok(Outcome::Written(mark, None)),
+                Err(DeleteError::Failed(error)) => return Err(self.failed(error)),
+                Err(DeleteError::Changed(current)) => Some(current),
+                Err(DeleteError::NotFound) => None,
+            };
+            session.with_state(|state| state.back_to(old));
+            match self.catch_up(session, &key, &record, current).await {
+                // Others have emptied it meanwhile: an end, and no session under a new id.
+                Ok(Some((current, ..)))
+                    if session.with_state(|state| state.entries.is_empty_but_permanent()) =>
+                {
+                    self.discard(&key).await;
+                    return Ok(Outcome::Missed(old_key.to_owned(), current));
+                }
+                Ok(Some(caught_up)) => (base, record, mark) = caught_up,
+                // Somebody ended the session, or it is none any more: its content must not live on.
+                Ok(None) => {
+                    self.discard(&key).await;
+                    return Ok(Outcome::Gone);
+                }
+                Err(error) => {
+                    self.discard(&key).await;
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Does the request's changes again on what the old entry holds by now, and writes that into the new
+    /// one. None if the old one is gone.
+    async fn catch_up(
+        &self,
+        session: &Session,
+        new_key: &str,
+        record: &Record,
+        current: Option<Record>,
+    ) -> Result<Option<(Record, Record, Mark)>, Error> {
+        let Some(current) = current else {
+            return Ok(None);
+        };
+        let Some(entries) = self.reread(&current)? else {
+            return Ok(None);
+        };
+        session.rebase(entries, current.clone())?;
+        let (value, mark) = session.with_state(|state| {
+            let value = state.entries.to_bytes(&self.format)?;
+            Ok::<_, Error>((Bytes::from(value), Mark::of(state)))
+        })?;
+        let ttl = self.config.lifetime;
+        match self.store.replace(new_key, record, value, ttl).await {
+            Ok(record) => Ok(Some((current, record, mark))),
+            Err(ReplaceError::Failed(error)) => Err(self.failed(error)),
+            // Nobody knows the new id yet, so only an operator can have touched it.
+            Err(ReplaceError::Changed(_) | ReplaceError::NotFound) => Ok(None),
+        }
+    }
+
+    /// Takes back an entry whose id nobody has. If that fails too, it is left to expire.
+    async fn discard(&self, key: &str) {
+        if let Err(error) = self.store.delete(key, None, Duration::ZERO).await {
+            tracing::warn!(%error, "an entry that nobody has the id of is left to expire");
+        }
+    }
+}
