@@ -1,6 +1,7 @@
 //! P9 and P4 with real servers that fail under load: what was acknowledged is there afterwards, nobody was logged out,
 //! and the service recovers by itself.
 #![cfg(all(
+    feature = "dynamodb",
     feature = "memcached",
     feature = "mysql",
     feature = "postgres",
@@ -18,7 +19,7 @@ use std::{
 
 use cloakroom::{
     SessionConfig,
-    store::{MemcachedStore, MySqlStore, PostgresStore, RedisStore, Store},
+    store::{DynamoDbStore, MemcachedStore, MySqlStore, PostgresStore, RedisStore, Store},
 };
 use servers::{Server, proxy::Proxy};
 use site::Site;
@@ -144,6 +145,33 @@ struct Fixture {
 }
 
 impl Fixture {
+    /// A server that keeps all in memory is killed and comes back empty: visitors keep their cookies while it is
+    /// away, and are strangers afterwards.
+    async fn forgets(&self, cookie: &str, prepare: impl AsyncFn()) {
+        let site = &self.site;
+        self.server.kill().unwrap();
+        let answer = site.get("/count", cookie).await;
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert!(answer.header("set-cookie").is_empty(), "{answer:?}");
+        tokio::task::block_in_place(|| self.server.start_again()).unwrap();
+        prepare().await;
+        let began = Instant::now();
+        let answer = loop {
+            let answer = site.get("/read", cookie).await;
+            assert!(answer.header("set-cookie").is_empty(), "{answer:?}");
+            if answer.status == 200 {
+                break answer;
+            }
+            assert!(began.elapsed() < RECOVERY, "{answer:?}");
+            sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!(answer.body, "");
+        // Another login, under another id.
+        let answer = site.get("/set/user", cookie).await;
+        assert_ne!(answer.cookie_after(""), cookie);
+        assert_eq!(site.holds(&answer.cookie_after("")).await["user"], 1);
+    }
+
     async fn new(server: Server, connect: impl AsyncFn(&str) -> Store) -> Self {
         let proxy = Proxy::start(server.port()).unwrap();
         let store = connect(&server.url_through(proxy.port())).await;
@@ -261,27 +289,34 @@ async fn p9_memcached_fails_and_nothing_but_its_memory_is_lost() {
     load.recovers("the beginning").await;
     fixture.cuts(&mut load).await;
     fixture.pause(&mut load).await;
-    let (site, cookie) = (fixture.site.clone(), load.cookies[0].clone());
+    let cookie = load.cookies[0].clone();
     load.finish().await;
+    fixture.forgets(&cookie, async || {}).await;
+}
 
-    fixture.server.kill().unwrap();
-    let answer = site.get("/count", &cookie).await;
-    assert_eq!(answer.status, 503, "{answer:?}");
-    assert!(answer.header("set-cookie").is_empty(), "{answer:?}");
-    tokio::task::block_in_place(|| fixture.server.start_again()).unwrap();
-    let began = Instant::now();
-    let answer = loop {
-        let answer = site.get("/read", &cookie).await;
-        assert!(answer.header("set-cookie").is_empty(), "{answer:?}");
-        if answer.status == 200 {
-            break answer;
-        }
-        assert!(began.elapsed() < RECOVERY, "{answer:?}");
-        sleep(Duration::from_millis(20)).await;
+/// The emulator of DynamoDB keeps everything in memory, so it forgets when it is killed, its tables too.
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_dynamodb_fails_and_nothing_but_the_emulators_memory_is_lost() {
+    let connect = async |endpoint: &str| {
+        let url = format!("dynamodb://test:test@us-west-2/Sessions?endpoint={endpoint}");
+        let store = DynamoDbStore::connect(&url).await.unwrap();
+        store.create_table().await.unwrap();
+        store.into()
     };
-    assert_eq!(answer.body, "");
-    // Another login, under another id.
-    let answer = site.get("/set/user", &cookie).await;
-    assert_ne!(answer.cookie_after(""), cookie);
-    assert_eq!(site.holds(&answer.cookie_after("")).await["user"], 1);
+    let fixture = Fixture::new(servers::dynamodb::start().unwrap(), connect).await;
+    let mut load = Load::start(&fixture.site).await;
+    load.recovers("the beginning").await;
+    fixture.cuts(&mut load).await;
+    fixture.pause(&mut load).await;
+    let cookie = load.cookies[0].clone();
+    load.finish().await;
+    let store = fixture.site.manager.store().unwrap().clone();
+    let make_the_table_again = async || {
+        let began = Instant::now();
+        while let Err(error) = store.prepare().await {
+            assert!(began.elapsed() < RECOVERY, "{error}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    fixture.forgets(&cookie, make_the_table_again).await;
 }
