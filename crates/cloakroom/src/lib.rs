@@ -199,6 +199,7 @@ pub use manager::SessionManager;
 pub use secret::{KeyRing, SecretKey, SecretKeyError};
 pub use session::{Flash, Key, Refusal, Session, SessionKey, Status, Typed, TypedKey};
 pub use value::Value;
+pub use web::clear_site_data::ClearSiteData;
 #[cfg(feature = "minijinja")]
 pub use web::template;
 pub use web::tower::{SessionFuture, SessionLayer, SessionService};

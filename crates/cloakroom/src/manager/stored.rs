@@ -285,7 +285,11 @@ impl StoredSessions {
             Step::Delete(key, expected) => {
                 let tombstone = self.config.stored.tombstone;
                 match self.store.delete(key, expected.as_ref(), tombstone).await {
-                    Ok(()) | Err(DeleteError::NotFound) => Ok(Outcome::Ended),
+                    Ok(()) => Ok(Outcome::Ended),
+                    Err(DeleteError::NotFound) => {
+                        session.with_state(State::lost);
+                        Ok(Outcome::Ended)
+                    }
                     Err(DeleteError::Changed(current)) => Ok(Outcome::Missed(key.clone(), current)),
                     Err(DeleteError::Failed(error)) => Err(self.failed(error)),
                 }

@@ -6,6 +6,7 @@ mod flash;
 mod id;
 mod journal;
 mod key;
+mod once;
 mod state;
 mod status;
 mod stored;
@@ -172,6 +173,8 @@ impl Session {
     }
 
     /// Removes `key` and returns what was there as the type asked for. A missing key changes nothing.
+    ///
+    /// Two requests at the same time can both get it; [`take_once`](Self::take_once) gives it to one.
     ///
     /// # Errors
     ///
