@@ -286,10 +286,8 @@ impl StoredSessions {
                 let tombstone = self.config.stored.tombstone;
                 match self.store.delete(key, expected.as_ref(), tombstone).await {
                     Ok(()) => Ok(Outcome::Ended),
-                    Err(DeleteError::NotFound) => {
-                        session.with_state(State::lost);
-                        Ok(Outcome::Ended)
-                    }
+                    // Somebody else has ended it: the browser's cookie may be a new login's by now.
+                    Err(DeleteError::NotFound) => Ok(Outcome::Gone),
                     Err(DeleteError::Changed(current)) => Ok(Outcome::Missed(key.clone(), current)),
                     Err(DeleteError::Failed(error)) => Err(self.failed(error)),
                 }

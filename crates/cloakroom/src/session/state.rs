@@ -175,23 +175,15 @@ impl State {
         }
     }
 
-    /// Somebody else has ended the session, so this request has had nothing out of it.
-    pub(crate) fn lost(&mut self) {
-        if let Home::Store(stored) = &self.home {
-            for operation in &stored.journal {
+    /// Somebody else ended the session; what this request did to it is dropped.
+    pub(crate) fn gone(&mut self) {
+        if let Home::Store(stored) = &mut self.home {
+            stored.entry = Entry::Gone;
+            for operation in stored.journal.drain(..) {
                 if let Operation::TakeOnce(_, taking) = operation {
                     taking.again(false);
                 }
             }
-        }
-    }
-
-    /// Somebody else ended the session; what this request did to it is dropped.
-    pub(crate) fn gone(&mut self) {
-        self.lost();
-        if let Home::Store(stored) = &mut self.home {
-            stored.entry = Entry::Gone;
-            stored.journal.clear();
         }
     }
 }

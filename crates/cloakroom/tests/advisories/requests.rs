@@ -87,7 +87,8 @@ async fn cve_2025_7339_headers_with_several_values_keep_all_of_them() {
 fn cve_2013_0263_signatures_are_compared_in_constant_time() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/token/signed");
     let mac = fs::read_to_string(folder.join("mac.rs")).unwrap();
-    assert!(mac.contains("ct_eq"), "mac.rs compares in constant time");
+    // `Mac::verify_slice` of the hmac crate compares in constant time.
+    assert_eq!(mac.matches("verify_slice(").count(), 1);
     for file in ["mac.rs", "signer.rs", "serializer.rs", "timestamp.rs"] {
         let source = fs::read_to_string(folder.join(file)).unwrap();
         let code = source.split("#[cfg(test)]").next().unwrap();
