@@ -124,6 +124,9 @@ impl StoredSessions {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let mut state = State::new(entries, Status::Stored, Home::Cookie);
+        if self.config.lifetime_is_over(&state, &self.format) {
+            return Ok(Err(Refusal::LifetimeOver));
+        }
         let permanent = state.permanent(&self.format);
         state.home = Home::Store(Box::new(self.stored(Entry::Live { id, base }, permanent)));
         Ok(Ok(Session::new(state, self.clone())))
@@ -247,7 +250,7 @@ impl StoredSessions {
     }
 
     async fn carry_out(&self, plan: &Plan, session: &Session) -> Result<Outcome, Error> {
-        let ttl = self.config.lifetime;
+        let ttl = plan.ttl;
         match &plan.step {
             Step::Nothing => Ok(Outcome::Unchanged),
             Step::Forget => Ok(Outcome::Ended),
@@ -264,7 +267,7 @@ impl StoredSessions {
                 }
             },
             Step::Create(value) => {
-                let (id, base) = self.create(value).await?;
+                let (id, base) = self.create(value, ttl).await?;
                 session.with_state(|state| state.enter(id, base));
                 Ok(Outcome::Written(plan.mark, None))
             }
@@ -294,16 +297,12 @@ impl StoredSessions {
     }
 
     /// An entry under a new id.
-    async fn create(&self, value: &Bytes) -> Result<(SessionId, Record), Error> {
+    async fn create(&self, value: &Bytes, ttl: Duration) -> Result<(SessionId, Record), Error> {
         for _ in 0..MOST_COLLISIONS {
             let id = SessionId::generate(self.config.stored.id_length)
                 .map_err(|error| Error::Random(error.to_string()))?;
             let key = self.key(&id);
-            match self
-                .store
-                .create(&key, value.clone(), self.config.lifetime)
-                .await
-            {
+            match self.store.create(&key, value.clone(), ttl).await {
                 Ok(record) => {
                     self.renewed(&key);
                     return Ok((id, record));
@@ -347,7 +346,7 @@ impl StoredSessions {
             let Entry::Live { id, .. } = &stored.entry else {
                 return Ok(None);
             };
-            let expires = permanent.then(|| expires(&self.config));
+            let expires = permanent.then(|| expires(&self.config, plan.ttl));
             self.cookie
                 .set_header(self.cookie_value(id).as_bytes(), expires)
                 .map(Some)
@@ -392,6 +391,10 @@ fn jitter(misses: u32) -> Duration {
 impl Backend for StoredSessions {
     fn format(&self) -> &Format {
         &self.format
+    }
+
+    fn config(&self) -> &SessionConfig {
+        &self.config
     }
 
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {
