@@ -15,7 +15,7 @@ use crate::{
     config::{FlaskSettings, Profile, Refresh, SessionConfig},
     cookie::{CookieError, PreparedCookie, Rules, find_all, insert_set_cookie},
     secret::KeyRing,
-    session::{Entries, Refusal, Session, Status},
+    session::{Entries, Event, EventKind, Refusal, Session, Status},
     store::Store,
 };
 
@@ -128,14 +128,27 @@ impl SessionManager {
             if candidate.is_empty() {
                 continue;
             }
-            match self.try_open(candidate).await? {
-                Ok(session) => return Ok(session),
+            let opened = self.try_open(candidate).await;
+            match opened.inspect_err(|error| self.tell_failure(error, headers))? {
+                Ok(session) => {
+                    if let Status::Loaded { key_index, .. } = session.status()
+                        && key_index > 0
+                    {
+                        session.tell(EventKind::OldKey { key_index });
+                    }
+                    return Ok(session);
+                }
                 // Of several, the reason that came furthest says most.
                 Err(refusal) => refused = refused.max(Some(refusal)),
             }
         }
         if let Some(refusal) = refused {
-            tracing::debug!(code = refusal.code(), "session cookie refused");
+            self.config().observer.tell(&Event {
+                kind: EventKind::Refused(refusal),
+                session: None,
+                subject: None,
+                headers: Some(headers),
+            });
         }
         Ok(self.empty_session(refused.map_or(Status::New, Status::Refused)))
     }
@@ -239,6 +252,17 @@ impl SessionManager {
         match &self.room {
             Room::Cookie(_) => None,
             Room::Store(sessions) => session.id().map(|id| sessions.key(&id)),
+        }
+    }
+
+    fn tell_failure(&self, error: &Error, headers: &HeaderMap) {
+        if let Error::StoreUnavailable { source, .. } | Error::StoreRefused(source) = error {
+            self.config().observer.tell(&Event {
+                kind: EventKind::StoreFailed(source.kind()),
+                session: None,
+                subject: None,
+                headers: Some(headers),
+            });
         }
     }
 

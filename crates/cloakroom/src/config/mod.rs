@@ -17,6 +17,7 @@ use crate::{
     cookie::{Cookie, CookieError, SameSite},
     format::TaggedJson,
     secret::SecretKeyError,
+    session::{Event, Observer},
     store::StoreError,
     token::{Leniency, payload::Compression, signed::Digest},
 };
@@ -56,6 +57,7 @@ pub struct SessionConfig {
     pub(crate) max_inflated_size: usize,
     pub(crate) clock: Clock,
     pub(crate) stored: StoreSettings,
+    pub(crate) observer: Observer,
 }
 
 /// When a session that was opened but not changed gets a new cookie, with a new time and expiry.
@@ -116,6 +118,7 @@ impl Default for SessionConfig {
             max_inflated_size: crate::token::payload::DEFAULT_MAX_SIZE,
             clock: Clock::system(),
             stored: StoreSettings::default(),
+            observer: Observer::default(),
         }
     }
 }
@@ -268,6 +271,23 @@ impl SessionConfig {
     /// The most bytes a cookie may have when inflated; 1 MiB unless set.
     pub fn max_inflated_size(mut self, bytes: usize) -> Self {
         self.max_inflated_size = bytes;
+        self
+    }
+
+    /// Calls this with everything that happens to sessions: logins, ends, refused cookies, conflicts. It runs
+    /// within the request, so it should hand over and return.
+    ///
+    /// ```
+    /// use cloakroom::{EventKind, SessionConfig};
+    ///
+    /// let config = SessionConfig::default().on_event(|event| {
+    ///     if let EventKind::Refused(reason) = event.kind {
+    ///         println!("a cookie was refused: {reason}");
+    ///     }
+    /// });
+    /// ```
+    pub fn on_event(mut self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(observer);
         self
     }
 

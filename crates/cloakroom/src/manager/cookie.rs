@@ -14,8 +14,8 @@ use crate::{
     json::JsonError,
     secret::KeyRing,
     session::{
-        Backend, Change, Commit, CookieCommit, Entries, Home, Refusal, Session, State, Status,
-        decide_cookie,
+        Backend, Change, Commit, CookieCommit, Entries, EventKind, Home, Refusal, Session, State,
+        Status, decide_cookie,
     },
     token::{
         payload::{self, PayloadError},
@@ -173,17 +173,41 @@ impl Backend for CookieSessions {
     }
 
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {
-        Commit::Done(session.with_state(|state| {
+        let (header, happened) = session.with_state(|state| {
             let loaded = matches!(state.status, Status::Loaded { .. });
             if (state.modified || loaded) && self.config.lacks_beginning(state, &self.format) {
                 state.stamp(&self.format, self.config.clock.unix_seconds());
             }
-            match decide_cookie(state.is_empty(), self.change(state)) {
-                CookieCommit::Nothing => Ok(None),
-                CookieCommit::Set => self.set(state).map(Some),
-                CookieCommit::Delete => self.cookie.delete_header().map(Some).map_err(unsendable),
+            let change = self.change(state);
+            match decide_cookie(state.is_empty(), change) {
+                CookieCommit::Nothing => (Ok(None), None),
+                CookieCommit::Set => {
+                    let header = self.set(state).map(Some);
+                    let happened = header.is_ok().then(|| happened(state, change));
+                    (header, happened.flatten())
+                }
+                CookieCommit::Delete => {
+                    let header = self.cookie.delete_header().map(Some).map_err(unsendable);
+                    (header, loaded.then_some(EventKind::Destroyed))
+                }
             }
-        }))
+        });
+        if let (Ok(_), Some(happened)) = (&header, happened) {
+            session.tell(happened);
+        }
+        Commit::Done(header)
+    }
+}
+
+/// What it means that the cookie is set.
+fn happened(state: &mut State, change: Change) -> Option<EventKind> {
+    let first = !std::mem::replace(&mut state.announced, true);
+    match (change, &state.status) {
+        (Change::RenewalDue, _) => Some(EventKind::Renewed),
+        _ if state.login.take().is_some() => Some(EventKind::LoggedIn),
+        _ if !first => None,
+        (_, Status::Loaded { .. }) => state.regenerated.then_some(EventKind::Regenerated),
+        _ => Some(EventKind::Created),
     }
 }
 

@@ -15,8 +15,8 @@ use crate::{
     cookie::{PreparedCookie, Rules},
     format::{Format, Serialization},
     session::{
-        Backend, Commit, Entries, Entry, Home, ID_BYTES, Refusal, Session, SessionId, State,
-        Status, Stored, encoded_length,
+        Backend, Commit, Entries, Entry, EventKind, Home, ID_BYTES, Refusal, Session, SessionId,
+        State, Status, Stored, encoded_length,
     },
     store::{
         CreateError, DeleteError, MAX_KEY, Record, ReplaceError, Store, StoreError, StoreErrorKind,
@@ -218,22 +218,27 @@ impl StoredSessions {
                 Outcome::NotRenewed => return Ok(None),
                 Outcome::Written(mark, record) => {
                     self.committed(mark, session, record);
+                    if let Some(happened) = happened(&plan.step, session) {
+                        session.tell(happened);
+                    }
                     return self.header(&plan, session);
                 }
                 Outcome::Ended => {
+                    if let Step::Delete(..) = plan.step {
+                        session.tell(EventKind::Destroyed);
+                    }
                     session.with_state(State::ended);
                     return self.cookie.delete_header().map(Some).map_err(unsendable);
                 }
                 Outcome::Gone => {
-                    tracing::debug!(
-                        "the session ended while the request was under way; its changes are dropped"
-                    );
+                    session.tell(EventKind::Gone);
                     session.with_state(State::gone);
                     // The browser's cookie is left alone: by now it may hold the id of a new login.
                     return Ok(None);
                 }
                 Outcome::Missed(key, current) => {
                     misses += 1;
+                    session.tell(EventKind::Conflict);
                     let Some(entries) = self.reread(&current)? else {
                         session.with_state(State::gone);
                         return Ok(None);
@@ -257,6 +262,7 @@ impl StoredSessions {
             Step::Touch(key) => match self.store.touch(key, ttl).await {
                 Ok(()) => {
                     self.renewed(key);
+                    session.tell(EventKind::Renewed);
                     Ok(Outcome::Unchanged)
                 }
                 Err(TouchError::NotFound) => Ok(Outcome::Gone),
@@ -378,6 +384,17 @@ enum Outcome {
     Gone,
     /// The entry under this key is this by now.
     Missed(String, Record),
+}
+
+/// What it means that this was written.
+fn happened(step: &Step, session: &Session) -> Option<EventKind> {
+    let login = session.with_state(|state| state.login.take());
+    match step {
+        Step::Create(_) | Step::Move(..) if login.is_some() => Some(EventKind::LoggedIn),
+        Step::Create(_) => Some(EventKind::Created),
+        Step::Move(..) => Some(EventKind::Regenerated),
+        _ => None,
+    }
 }
 
 /// A wait that grows, different for everyone.

@@ -2,7 +2,9 @@
 
 mod commit;
 mod entries;
+mod event;
 mod flash;
+mod handle;
 mod id;
 mod identity;
 mod journal;
@@ -23,7 +25,9 @@ use std::{
 use http::HeaderValue;
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use event::{Event, EventKind};
 pub use flash::Flash;
+pub use handle::{Handle, HandleError};
 pub use key::{Key, SessionKey, TypedKey};
 pub use login::Login;
 pub use status::{Refusal, Status};
@@ -34,6 +38,8 @@ pub(crate) use commit::{
     Change, Content, CookieCommit, Identity, Origin, StoreCommit, decide_cookie, decide_store,
 };
 pub(crate) use entries::Entries;
+pub(crate) use event::Observer;
+pub(crate) use handle::HANDLE_BYTES;
 pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
 pub(crate) use journal::Operation;
 use state::Saved;
@@ -441,6 +447,23 @@ impl Session {
             },
             Home::Cookie => None,
         })
+    }
+
+    /// Tells whoever wants to know what has happened to this session.
+    pub(crate) fn tell(&self, kind: EventKind) {
+        let (session, subject) = self.with_state(|state| {
+            let subject = state.subject(self.format());
+            (
+                state.handle(self.format()),
+                subject.or_else(|| state.left.clone()),
+            )
+        });
+        self.config().observer.tell(&Event {
+            kind,
+            session,
+            subject: subject.as_deref(),
+            headers: None,
+        });
     }
 
     pub(crate) fn with_state<R>(&self, with: impl FnOnce(&mut State) -> R) -> R {
