@@ -192,12 +192,15 @@ pub mod value;
 mod web;
 
 pub use clock::Clock;
-pub use config::{ConfigError, CookieLimit, FlaskSettings, Refresh, SessionConfig};
+pub use config::{AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, Refresh, SessionConfig};
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
-pub use manager::SessionManager;
+pub use manager::{SessionManager, SessionReport};
 pub use secret::{KeyRing, SecretKey, SecretKeyError};
-pub use session::{Flash, Key, Refusal, Session, SessionKey, Status, Typed, TypedKey};
+pub use session::{
+    Event, EventKind, Flash, Handle, HandleError, Key, Login, PendingUser, Refusal, Session,
+    SessionKey, Status, Typed, TypedKey, User,
+};
 pub use value::Value;
 pub use web::clear_site_data::ClearSiteData;
 #[cfg(feature = "minijinja")]

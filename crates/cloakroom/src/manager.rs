@@ -2,20 +2,22 @@
 
 mod cookie;
 mod renewals;
+mod report;
 mod stored;
 mod turns;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 
+pub use self::report::SessionReport;
 use self::{cookie::CookieSessions, stored::StoredSessions};
 use crate::{
     ConfigError, Error, caches,
     config::{FlaskSettings, Profile, Refresh, SessionConfig},
     cookie::{CookieError, PreparedCookie, Rules, find_all, insert_set_cookie},
     secret::KeyRing,
-    session::{Entries, Refusal, Session, Status},
+    session::{Entries, Event, EventKind, Refusal, Session, Status},
     store::Store,
 };
 
@@ -128,14 +130,27 @@ impl SessionManager {
             if candidate.is_empty() {
                 continue;
             }
-            match self.try_open(candidate).await? {
-                Ok(session) => return Ok(session),
+            let opened = self.try_open(candidate).await;
+            match opened.inspect_err(|error| self.tell_failure(error, headers))? {
+                Ok(session) => {
+                    if let Status::Loaded { key_index, .. } = session.status()
+                        && key_index > 0
+                    {
+                        session.tell(EventKind::OldKey { key_index });
+                    }
+                    return Ok(session);
+                }
                 // Of several, the reason that came furthest says most.
                 Err(refusal) => refused = refused.max(Some(refusal)),
             }
         }
         if let Some(refusal) = refused {
-            tracing::debug!(code = refusal.code(), "session cookie refused");
+            self.config().observer.tell(&Event {
+                kind: EventKind::Refused(refusal),
+                session: None,
+                subject: None,
+                headers: Some(headers),
+            });
         }
         Ok(self.empty_session(refused.map_or(Status::New, Status::Refused)))
     }
@@ -242,6 +257,17 @@ impl SessionManager {
         }
     }
 
+    fn tell_failure(&self, error: &Error, headers: &HeaderMap) {
+        if let Error::StoreUnavailable { source, .. } | Error::StoreRefused(source) = error {
+            self.config().observer.tell(&Event {
+                kind: EventKind::StoreFailed(source.kind()),
+                session: None,
+                subject: None,
+                headers: Some(headers),
+            });
+        }
+    }
+
     async fn try_open(&self, value: &[u8]) -> Result<Result<Session, Refusal>, Error> {
         match &self.room {
             Room::Cookie(sessions) => Ok(sessions.open(value)),
@@ -264,14 +290,12 @@ impl SessionManager {
     }
 }
 
-/// When a cookie that is set now expires, in unix seconds.
-fn expires(config: &SessionConfig) -> i64 {
+/// When a cookie that is set now and lives so long expires, in unix seconds.
+fn expires(config: &SessionConfig, ttl: Duration) -> i64 {
     /// The last second of the year 9999, beyond which no header can tell a date.
     const LAST: i64 = 253_402_300_799;
     let now = i64::try_from(config.clock.unix_seconds()).unwrap_or(LAST);
-    let expires = now
-        .saturating_add_unsigned(config.lifetime.as_secs())
-        .min(LAST);
+    let expires = now.saturating_add_unsigned(ttl.as_secs()).min(LAST);
     match config.profile {
         Profile::Careful => Rules::Strict.clamp_expires(expires, now),
         Profile::Flask => expires,

@@ -14,8 +14,8 @@ use crate::{
     json::JsonError,
     secret::KeyRing,
     session::{
-        Backend, Change, Commit, CookieCommit, Entries, Home, Refusal, Session, State, Status,
-        decide_cookie,
+        Backend, Change, Commit, CookieCommit, Entries, EventKind, Home, Refusal, Session, State,
+        Status, decide_cookie,
     },
     token::{
         payload::{self, PayloadError},
@@ -64,7 +64,7 @@ impl CookieSessions {
         let now = self.config.clock.unix_seconds();
         let unsigned =
             self.signer
-                .unsign_parts(token, now, Some(self.config.lifetime.as_secs()))?;
+                .unsign_parts(token, now, Some(self.config.longest_idle().as_secs()))?;
         let document = payload::decode(
             unsigned.value,
             self.config.leniency,
@@ -77,7 +77,15 @@ impl CookieSessions {
             signed_at: signed_at.unwrap_or(UNIX_EPOCH),
             key_index: unsigned.key_index,
         };
-        Ok(self.session(entries, status))
+        let state = State::new(entries, status, Home::Cookie);
+        if now.saturating_sub(unsigned.signed_at) > self.config.idle(&state, &self.format).as_secs()
+        {
+            return Err(Refusal::Expired);
+        }
+        if self.config.lifetime_is_over(&state, &self.format) {
+            return Err(Refusal::LifetimeOver);
+        }
+        Ok(Session::new(state, self.clone()))
     }
 
     pub(super) fn session(self: &Arc<Self>, entries: Entries, status: Status) -> Session {
@@ -133,7 +141,10 @@ impl CookieSessions {
                 largest: state.entries.largest(3),
             });
         }
-        let expires = state.permanent(&self.format).then(|| expires(&self.config));
+        let expires = state.permanent(&self.format).then(|| {
+            let ttl = self.config.time_to_live(state, &self.format);
+            expires(&self.config, ttl)
+        });
         let header = self
             .cookie
             .set_header(&value, expires)
@@ -157,14 +168,46 @@ impl Backend for CookieSessions {
         &self.format
     }
 
+    fn config(&self) -> &SessionConfig {
+        &self.config
+    }
+
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {
-        Commit::Done(session.with_state(|state| {
-            match decide_cookie(state.entries.is_empty(), self.change(state)) {
-                CookieCommit::Nothing => Ok(None),
-                CookieCommit::Set => self.set(state).map(Some),
-                CookieCommit::Delete => self.cookie.delete_header().map(Some).map_err(unsendable),
+        let (header, happened) = session.with_state(|state| {
+            let loaded = matches!(state.status, Status::Loaded { .. });
+            if (state.modified || loaded) && self.config.lacks_beginning(state, &self.format) {
+                state.stamp(&self.format, self.config.clock.unix_seconds());
             }
-        }))
+            let change = self.change(state);
+            match decide_cookie(state.is_empty(), change) {
+                CookieCommit::Nothing => (Ok(None), None),
+                CookieCommit::Set => {
+                    let header = self.set(state).map(Some);
+                    let happened = header.is_ok().then(|| happened(state, change));
+                    (header, happened.flatten())
+                }
+                CookieCommit::Delete => {
+                    let header = self.cookie.delete_header().map(Some).map_err(unsendable);
+                    (header, loaded.then_some(EventKind::Destroyed))
+                }
+            }
+        });
+        if let (Ok(_), Some(happened)) = (&header, happened) {
+            session.tell(happened);
+        }
+        Commit::Done(header)
+    }
+}
+
+/// What it means that the cookie is set.
+fn happened(state: &mut State, change: Change) -> Option<EventKind> {
+    let first = !std::mem::replace(&mut state.announced, true);
+    match (change, &state.status) {
+        (Change::RenewalDue, _) => Some(EventKind::Renewed),
+        _ if state.login.take().is_some() => Some(EventKind::LoggedIn),
+        _ if !first => None,
+        (_, Status::Loaded { .. }) => state.regenerated.then_some(EventKind::Regenerated),
+        _ => Some(EventKind::Created),
     }
 }
 

@@ -48,6 +48,9 @@ pub enum Refusal {
     /// It is older than the lifetime.
     #[error("the cookie has expired")]
     Expired,
+    /// The session is older than any may be, whatever happened in it.
+    #[error("the session has reached its absolute lifetime; log in again")]
+    LifetimeOver,
     /// It would grow beyond the limit when inflated.
     #[error("the cookie inflates to more than the limit")]
     TooLarge,
@@ -69,6 +72,7 @@ impl Refusal {
             Self::BadTimestamp => "bad_timestamp",
             Self::FromTheFuture => "from_the_future",
             Self::Expired => "expired",
+            Self::LifetimeOver => "lifetime_over",
             Self::TooLarge => "too_large",
             Self::TooDeep => "too_deep",
             Self::BadPayload => "bad_payload",

@@ -12,5 +12,6 @@ mod support;
 mod endings;
 mod identifiers;
 mod randomness;
+mod reports;
 mod stores;
 mod verification;
