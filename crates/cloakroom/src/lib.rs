@@ -197,7 +197,7 @@ pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
 pub use manager::SessionManager;
 pub use secret::{KeyRing, SecretKey, SecretKeyError};
-pub use session::{Flash, Key, Refusal, Session, SessionKey, Status, Typed, TypedKey};
+pub use session::{Flash, Key, Protection, Refusal, Session, SessionKey, Status, Typed, TypedKey};
 pub use value::Value;
 #[cfg(feature = "minijinja")]
 pub use web::template;

@@ -22,7 +22,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use flash::Flash;
 pub use key::{Key, SessionKey, TypedKey};
-pub use status::{Refusal, Status};
+pub use status::{Protection, Refusal, Status};
 pub use typed::Typed;
 
 pub(crate) use commit::{
