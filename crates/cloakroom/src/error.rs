@@ -79,8 +79,8 @@ pub enum Error {
         /// When the browser should try again.
         retry_after: Duration,
     },
-    /// The operating system gave no random numbers for a session id.
-    #[error("no session id can be made: {0}")]
+    /// The operating system gave no random numbers for a session id or an encrypted cookie.
+    #[error("the session cannot be saved for want of random numbers: {0}")]
     Random(String),
     /// The cookie or the entry is not good, where only a good one will do.
     #[error("the session is refused: {0}")]

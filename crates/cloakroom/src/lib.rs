@@ -198,8 +198,8 @@ pub use error::Error;
 pub use manager::SessionManager;
 pub use secret::{KeyRing, SecretKey, SecretKeyError};
 pub use session::{
-    Event, EventKind, Flash, Handle, HandleError, Key, Login, PendingUser, Refusal, Session,
-    SessionKey, Status, Typed, TypedKey, User,
+    Event, EventKind, Flash, Handle, HandleError, Key, Login, PendingUser, Protection, Refusal,
+    Session, SessionKey, Status, Typed, TypedKey, User,
 };
 pub use value::Value;
 #[cfg(feature = "minijinja")]

@@ -30,7 +30,7 @@ pub use flash::Flash;
 pub use handle::{Handle, HandleError};
 pub use key::{Key, SessionKey, TypedKey};
 pub use login::Login;
-pub use status::{Refusal, Status};
+pub use status::{Protection, Refusal, Status};
 pub use typed::Typed;
 pub use user::{PendingUser, User};
 
@@ -328,11 +328,6 @@ impl Session {
         // What a session holds can be written: it was read, or checked when it was set.
         let text = format.to_bytes(&value).unwrap_or_default();
         String::from_utf8_lossy(&text).into_owned()
-    }
-
-    /// What the cookie or the entry is made of: what was not changed, byte for byte as it came.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        self.read().entries.to_bytes(self.format())
     }
 
     /// Whether the request brought no session that could be opened.
