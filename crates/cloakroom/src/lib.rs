@@ -196,7 +196,10 @@ pub use config::{ConfigError, CookieLimit, FlaskSettings, Refresh, SessionConfig
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
 pub use manager::SessionManager;
-pub use secret::{KeyRing, SecretKey, SecretKeyError};
+pub use secret::{
+    KeyRing, KeyState, KeyUsage, KeyWatcher, Keys, KeysError, Reloaded, ScheduledKey, SecretKey,
+    SecretKeyError,
+};
 pub use session::{Flash, Key, Refusal, Session, SessionKey, Status, Typed, TypedKey};
 pub use value::Value;
 #[cfg(feature = "minijinja")]

@@ -14,7 +14,7 @@ use crate::{
     ConfigError, Error, caches,
     config::{FlaskSettings, Profile, Refresh, SessionConfig},
     cookie::{CookieError, PreparedCookie, Rules, find_all, insert_set_cookie},
-    secret::KeyRing,
+    secret::{KeyUsage, Keys},
     session::{Entries, Refusal, Session, Status},
     store::Store,
 };
@@ -63,7 +63,7 @@ impl SessionManager {
     ///
     /// [`ConfigError`] if the cookie's attributes contradict each other or no browser would keep it, or if
     /// the settings are those of a Flask application that keeps its sessions in a store.
-    pub fn signed(keys: impl Into<KeyRing>, config: SessionConfig) -> Result<Self, ConfigError> {
+    pub fn signed(keys: impl Into<Keys>, config: SessionConfig) -> Result<Self, ConfigError> {
         if config.stored.demanded {
             return Err(ConfigError::Conflict {
                 name: "SESSION_TYPE".to_owned(),
@@ -201,6 +201,18 @@ impl SessionManager {
         match &self.room {
             Room::Cookie(_) => None,
             Room::Store(sessions) => Some(&sessions.store),
+        }
+    }
+
+    /// Each key, what it does now and how many sessions this process has opened with it so far; nothing for
+    /// sessions in a store whose ids are not signed.
+    ///
+    /// After a rotation this says when the old key can go: when no server has opened a session with it for
+    /// a session lifetime. [`Keys`] says how to rotate.
+    pub fn key_usage(&self) -> Vec<KeyUsage> {
+        match &self.room {
+            Room::Cookie(sessions) => sessions.key_usage(),
+            Room::Store(sessions) => sessions.key_usage(),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     cookie::{PreparedCookie, Rules},
     format::Format,
     json::JsonError,
-    secret::KeyRing,
+    secret::{KeyUsage, Keys, Prepared},
     session::{
         Backend, Change, Commit, CookieCommit, Entries, Home, Refusal, Session, State, Status,
         decide_cookie,
@@ -27,26 +27,28 @@ use crate::{
 pub(super) struct CookieSessions {
     pub(super) cookie: PreparedCookie,
     pub(super) config: SessionConfig,
-    signer: TimestampSigner,
+    signer: Prepared<TimestampSigner>,
     format: Format,
     /// How old a cookie may be before a request that only reads renews it; none: it never does.
     renew_after: Option<u64>,
 }
 
 impl CookieSessions {
-    pub(super) fn new(
-        keys: impl Into<KeyRing>,
-        config: SessionConfig,
-    ) -> Result<Self, ConfigError> {
+    pub(super) fn new(keys: impl Into<Keys>, config: SessionConfig) -> Result<Self, ConfigError> {
         // The rules are checked here; the size is checked with the largest keys at hand, when saving.
         config.cookie.clone().rules(Rules::Strict).prepare()?;
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
         let options = SignerOptions::flask()
             .digest(config.digest)
             .leniency(config.leniency);
-        let signer = TimestampSigner::with_options(keys, &config.salt, &options)
-            .leeway(config.leeway)
-            .legacy_epoch(config.legacy_epoch);
+        let (salt, leeway, legacy_epoch) =
+            (config.salt.clone(), config.leeway, config.legacy_epoch);
+        let now = config.clock.unix_seconds();
+        let signer = Prepared::new(keys.into(), now, move |ring| {
+            TimestampSigner::with_options(ring.clone(), &salt, &options)
+                .leeway(leeway)
+                .legacy_epoch(legacy_epoch)
+        });
         let renew_after = match config.refresh {
             Refresh::After(after) => Some(after.min(config.lifetime / 10).as_secs()),
             Refresh::EachRequest | Refresh::OnChange => None,
@@ -62,9 +64,10 @@ impl CookieSessions {
 
     pub(super) fn open(self: &Arc<Self>, token: &[u8]) -> Result<Session, Refusal> {
         let now = self.config.clock.unix_seconds();
-        let unsigned =
-            self.signer
-                .unsign_parts(token, now, Some(self.config.lifetime.as_secs()))?;
+        let signer = self.signer.at(now);
+        let max_age = Some(self.config.lifetime.as_secs());
+        let unsigned = signer.value.unsign_parts(token, now, max_age)?;
+        signer.verified(unsigned.key_index, now);
         let document = payload::decode(
             unsigned.value,
             self.config.leniency,
@@ -84,11 +87,18 @@ impl CookieSessions {
         Session::new(State::new(entries, status, Home::Cookie), self.clone())
     }
 
+    /// What the keys do and have done.
+    pub(super) fn key_usage(&self) -> Vec<KeyUsage> {
+        self.signer
+            .keys()
+            .usage_at(self.config.clock.unix_seconds())
+    }
+
     pub(super) fn seal(&self, document: &[u8]) -> Vec<u8> {
         let mut token = Vec::with_capacity(document.len() * 4 / 3 + 128);
         payload::encode_into(&mut token, document, self.config.compression);
-        self.signer
-            .sign_into(&mut token, 0, self.config.clock.unix_seconds());
+        let now = self.config.clock.unix_seconds();
+        self.signer.at(now).value.sign_into(&mut token, 0, now);
         token
     }
 
