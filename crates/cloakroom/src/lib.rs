@@ -196,7 +196,10 @@ pub use config::{AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, Refres
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
 pub use manager::SessionManager;
-pub use secret::{KeyRing, SecretKey, SecretKeyError};
+pub use secret::{
+    KeyRing, KeyState, KeyUsage, KeyWatcher, Keys, KeysError, Reloaded, ScheduledKey, SecretKey,
+    SecretKeyError,
+};
 pub use session::{
     Event, EventKind, Flash, Handle, HandleError, Key, Login, PendingUser, Protection, Refusal,
     Session, SessionKey, Status, Typed, TypedKey, User,

@@ -17,7 +17,7 @@ use crate::{
     ConfigError, Error, caches,
     config::{FlaskSettings, Profile, Refresh, SessionConfig},
     cookie::{CookieError, PreparedCookie, Rules, find_all, insert_set_cookie},
-    secret::KeyRing,
+    secret::{KeyUsage, Keys},
     session::{Entries, Event, EventKind, Protection, Refusal, Session, Status},
     store::Store,
 };
@@ -66,8 +66,8 @@ impl SessionManager {
     ///
     /// [`ConfigError`] if the cookie's attributes contradict each other or no browser would keep it, or if
     /// the settings are those of a Flask application that keeps its sessions in a store.
-    pub fn signed(keys: impl Into<KeyRing>, config: SessionConfig) -> Result<Self, ConfigError> {
-        Self::in_cookie(Protection::Signed, &keys.into(), config)
+    pub fn signed(keys: impl Into<Keys>, config: SessionConfig) -> Result<Self, ConfigError> {
+        Self::in_cookie(Protection::Signed, keys.into(), config)
     }
 
     /// Sessions in an encrypted cookie, which the browser can neither read nor change:
@@ -97,13 +97,13 @@ impl SessionManager {
     ///
     /// As [`signed`](Self::signed).
     #[cfg(feature = "encrypted")]
-    pub fn encrypted(keys: impl Into<KeyRing>, config: SessionConfig) -> Result<Self, ConfigError> {
-        Self::in_cookie(Protection::Encrypted, &keys.into(), config)
+    pub fn encrypted(keys: impl Into<Keys>, config: SessionConfig) -> Result<Self, ConfigError> {
+        Self::in_cookie(Protection::Encrypted, keys.into(), config)
     }
 
     fn in_cookie(
         protection: Protection,
-        keys: &KeyRing,
+        keys: Keys,
         config: SessionConfig,
     ) -> Result<Self, ConfigError> {
         if config.stored.demanded {
@@ -274,6 +274,18 @@ impl SessionManager {
         match &self.room {
             Room::Cookie(sessions) => sessions.accepts_signed_until(),
             Room::Store(_) => None,
+        }
+    }
+
+    /// Each key, what it does now and how many sessions this process has opened with it so far; nothing for
+    /// sessions in a store whose ids are not signed.
+    ///
+    /// After a rotation this says when the old key can go: when no server has opened a session with it for
+    /// a session lifetime. [`Keys`] says how to rotate.
+    pub fn key_usage(&self) -> Vec<KeyUsage> {
+        match &self.room {
+            Room::Cookie(sessions) => sessions.key_usage(),
+            Room::Store(sessions) => sessions.key_usage(),
         }
     }
 

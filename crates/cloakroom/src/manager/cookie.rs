@@ -14,7 +14,7 @@ use crate::{
     cookie::{PreparedCookie, Rules},
     format::Format,
     json::JsonError,
-    secret::KeyRing,
+    secret::{KeyUsage, Keys, Prepared},
     session::{
         Backend, Change, Commit, CookieCommit, Entries, EventKind, Home, Protection, Refusal,
         Session, State, Status, decide_cookie,
@@ -25,7 +25,8 @@ use crate::{
 pub(super) struct CookieSessions {
     pub(super) cookie: PreparedCookie,
     pub(super) config: SessionConfig,
-    seal: Seal,
+    seal: Prepared<Seal>,
+    protection: Protection,
     format: Format,
     /// How old a cookie may be before a request that only reads renews it; none: it never does.
     renew_after: Option<u64>,
@@ -34,19 +35,25 @@ pub(super) struct CookieSessions {
 impl CookieSessions {
     pub(super) fn new(
         protection: Protection,
-        keys: &KeyRing,
+        keys: Keys,
         config: SessionConfig,
     ) -> Result<Self, ConfigError> {
         // The rules are checked here; the size is checked with the largest keys at hand, when saving.
         config.cookie.clone().rules(Rules::Strict).prepare()?;
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
+        let now = config.clock.unix_seconds();
+        let settings = config.clone();
+        let seal = Prepared::new(keys, now, move |ring| {
+            Seal::new(protection, ring, &settings)
+        });
         let renew_after = match config.refresh {
             Refresh::After(after) => Some(after.min(config.lifetime / 10).as_secs()),
             Refresh::EachRequest | Refresh::OnChange => None,
         };
         Ok(Self {
             cookie,
-            seal: Seal::new(protection, keys, &config),
+            seal,
+            protection,
             format: Format::Tagged(config.format.clone()),
             config,
             renew_after,
@@ -55,7 +62,11 @@ impl CookieSessions {
 
     pub(super) fn open(self: &Arc<Self>, token: &[u8]) -> Result<Session, Refusal> {
         let now = self.config.clock.unix_seconds();
-        let unsealed = self.seal.open(token, now, &self.config)?;
+        let seal = self.seal.at(now);
+        let unsealed = seal.value.open(token, now, &self.config)?;
+        if unsealed.protection == self.protection {
+            seal.verified(unsealed.key_index, now);
+        }
         let document = String::from_utf8(unsealed.document).map_err(|_| Refusal::BadPayload)?;
         let entries = Entries::open(&self.config.format, document)?;
         let signed_at = UNIX_EPOCH.checked_add(Duration::from_secs(unsealed.signed_at));
@@ -81,14 +92,23 @@ impl CookieSessions {
 
     /// The cookie's value for what the session holds now.
     pub(super) fn seal(&self, state: &State) -> Result<Vec<u8>, Error> {
+        let document = state.entries.to_bytes(&self.format)?;
         let now = self.config.clock.unix_seconds();
         let ttl = self.config.time_to_live(state, &self.format);
-        self.seal.seal(&document, now, ttl, &self.config)
+        let seal = self.seal.at(now);
+        seal.value.seal(&document, now, ttl, &self.config)
+    }
+
+    /// What the keys do and have done.
+    pub(super) fn key_usage(&self) -> Vec<KeyUsage> {
+        let now = self.config.clock.unix_seconds();
+        self.seal.keys().usage_at(now)
     }
 
     #[cfg(feature = "encrypted")]
     pub(super) fn accepts_signed_until(&self) -> Option<SystemTime> {
-        self.seal.accepts_signed_until()
+        let now = self.config.clock.unix_seconds();
+        self.seal.at(now).value.accepts_signed_until()
     }
 
     fn change(&self, state: &State) -> Change {
@@ -106,7 +126,7 @@ impl CookieSessions {
         let due = match (self.config.refresh, self.renew_after, &state.status) {
             // It was written the way that is being left.
             (Refresh::After(_) | Refresh::EachRequest, _, Status::Loaded { protection, .. })
-                if *protection != self.seal.protection() =>
+                if *protection != self.protection =>
             {
                 true
             }

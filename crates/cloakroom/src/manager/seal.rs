@@ -50,15 +50,6 @@ impl Seal {
         }
     }
 
-    /// What new tokens have.
-    pub(super) fn protection(&self) -> Protection {
-        match self {
-            Self::Signed(_) => Protection::Signed,
-            #[cfg(feature = "encrypted")]
-            Self::Encrypted { .. } => Protection::Encrypted,
-        }
-    }
-
     /// What a token holds that was made at most a lifetime ago.
     pub(super) fn open(
         &self,

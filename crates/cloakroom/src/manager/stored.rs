@@ -14,6 +14,7 @@ use crate::{
     config::{Profile, Refresh, SessionConfig},
     cookie::{PreparedCookie, Rules},
     format::{Format, Serialization},
+    secret::{KeyUsage, Keys, Prepared},
     session::{
         Backend, Commit, Entries, Entry, EventKind, Home, ID_BYTES, Refusal, Session, SessionId,
         State, Status, Stored, encoded_length,
@@ -32,7 +33,7 @@ pub(super) struct StoredSessions {
     pub(super) store: Store,
     format: Format,
     serialization: Serialization,
-    signer: Option<Signer>,
+    signer: Option<Prepared<Signer>>,
     /// How old an entry's expiry may be, in seconds, before a request that only reads renews it; none: it
     /// never does.
     renew_after: Option<u64>,
@@ -83,10 +84,11 @@ impl StoredSessions {
         };
         config.cookie.clone().rules(Rules::Strict).prepare()?;
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
-        let signer = settings
-            .id_keys
-            .clone()
-            .map(|keys| Signer::with_options(keys, ID_SALT, &SignerOptions::flask()));
+        let signer = settings.id_keys.clone().map(|keys| {
+            Prepared::new(keys, config.clock.unix_seconds(), |ring| {
+                Signer::with_options(ring.clone(), ID_SALT, &SignerOptions::flask())
+            })
+        });
         let renew_after = match config.refresh {
             Refresh::After(after) => Some(after.min(config.lifetime / 10)),
             Refresh::EachRequest => Some(EACH_REQUEST.min(config.lifetime / 20)),
@@ -110,8 +112,8 @@ impl StoredSessions {
         self: &Arc<Self>,
         cookie: &[u8],
     ) -> Result<Result<Session, Refusal>, Error> {
-        let id = match self.parse(cookie) {
-            Ok(id) => id,
+        let (id, key_retired) = match self.parse(cookie) {
+            Ok(parsed) => parsed,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let loaded = self.store.load(&self.key(&id)).await;
@@ -128,7 +130,9 @@ impl StoredSessions {
             return Ok(Err(Refusal::LifetimeOver));
         }
         let permanent = state.permanent(&self.format);
-        state.home = Home::Store(Box::new(self.stored(Entry::Live { id, base }, permanent)));
+        let mut stored = self.stored(Entry::Live { id, base }, permanent);
+        stored.key_retired = key_retired;
+        state.home = Home::Store(Box::new(stored));
         Ok(Ok(Session::new(state, self.clone())))
     }
 
@@ -147,9 +151,12 @@ impl StoredSessions {
         match &self.signer {
             None => Cow::Borrowed(id.as_str()),
             // An id, a dot and base64 are ASCII.
-            Some(signer) => String::from_utf8_lossy(&signer.sign(id.as_str()))
-                .into_owned()
-                .into(),
+            Some(signer) => {
+                let signer = signer.at(self.config.clock.unix_seconds());
+                String::from_utf8_lossy(&signer.value.sign(id.as_str()))
+                    .into_owned()
+                    .into()
+            }
         }
     }
 
@@ -157,17 +164,36 @@ impl StoredSessions {
         Stored::new(entry, permanent, self.config.profile == Profile::Flask)
     }
 
-    fn parse(&self, cookie: &[u8]) -> Result<SessionId, Refusal> {
-        let id = match &self.signer {
-            None => cookie,
-            Some(signer) => signer.unsign(cookie).map_err(|_| Refusal::BadSignature)?,
+    /// The id in a cookie, and whether the key that signed it no longer signs.
+    fn parse(&self, cookie: &[u8]) -> Result<(SessionId, bool), Refusal> {
+        let (id, key_index) = match &self.signer {
+            None => (cookie, 0),
+            Some(signer) => {
+                let now = self.config.clock.unix_seconds();
+                let signer = signer.at(now);
+                let unsigned = signer.value.unsign_with_key(cookie);
+                let (id, key_index) = unsigned.map_err(|_| Refusal::BadSignature)?;
+                signer.verified(key_index, now);
+                (id, key_index)
+            }
         };
         let text = str::from_utf8(id).map_err(|_| Refusal::MalformedId)?;
         let id = SessionId::parse(text).ok_or(Refusal::MalformedId)?;
         if self.config.stored.key_prefix.len() + text.len() + TOMBSTONE > MAX_KEY {
             return Err(Refusal::MalformedId);
         }
-        Ok(id)
+        Ok((id, key_index != 0))
+    }
+
+    /// What the keys that sign ids do and have done.
+    pub(super) fn key_usage(&self) -> Vec<KeyUsage> {
+        let usage = |keys: &Keys| keys.usage_at(self.config.clock.unix_seconds());
+        self.config
+            .stored
+            .id_keys
+            .as_ref()
+            .map(usage)
+            .unwrap_or_default()
     }
 
     pub(super) fn key(&self, id: &SessionId) -> String {
