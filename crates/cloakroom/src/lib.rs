@@ -195,7 +195,7 @@ pub use clock::Clock;
 pub use config::{AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, Refresh, SessionConfig};
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
-pub use manager::SessionManager;
+pub use manager::{SessionManager, SessionReport};
 pub use secret::{
     KeyRing, KeyState, KeyUsage, KeyWatcher, Keys, KeysError, Reloaded, ScheduledKey, SecretKey,
     SecretKeyError,
@@ -205,6 +205,7 @@ pub use session::{
     Session, SessionKey, Status, Typed, TypedKey, User,
 };
 pub use value::Value;
+pub use web::clear_site_data::ClearSiteData;
 #[cfg(feature = "minijinja")]
 pub use web::template;
 pub use web::tower::{SessionFuture, SessionLayer, SessionService};

@@ -2,6 +2,7 @@
 
 mod cookie;
 mod renewals;
+mod report;
 mod seal;
 mod stored;
 mod turns;
@@ -12,6 +13,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 
+pub use self::report::SessionReport;
 use self::{cookie::CookieSessions, stored::StoredSessions};
 use crate::{
     ConfigError, Error, caches,

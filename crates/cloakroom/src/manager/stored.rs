@@ -320,7 +320,9 @@ impl StoredSessions {
             Step::Delete(key, expected) => {
                 let tombstone = self.config.stored.tombstone;
                 match self.store.delete(key, expected.as_ref(), tombstone).await {
-                    Ok(()) | Err(DeleteError::NotFound) => Ok(Outcome::Ended),
+                    Ok(()) => Ok(Outcome::Ended),
+                    // Somebody else has ended it: the browser's cookie may be a new login's by now.
+                    Err(DeleteError::NotFound) => Ok(Outcome::Gone),
                     Err(DeleteError::Changed(current)) => Ok(Outcome::Missed(key.clone(), current)),
                     Err(DeleteError::Failed(error)) => Err(self.failed(error)),
                 }

@@ -10,6 +10,7 @@ mod identity;
 mod journal;
 mod key;
 mod login;
+mod once;
 mod state;
 mod status;
 mod stored;
@@ -185,6 +186,8 @@ impl Session {
     }
 
     /// Removes `key` and returns what was there as the type asked for. A missing key changes nothing.
+    ///
+    /// Two requests at the same time can both get it; [`take_once`](Self::take_once) gives it to one.
     ///
     /// # Errors
     ///

@@ -224,7 +224,11 @@ impl State {
     pub(crate) fn gone(&mut self) {
         if let Home::Store(stored) = &mut self.home {
             stored.entry = Entry::Gone;
-            stored.journal.clear();
+            for operation in stored.journal.drain(..) {
+                if let Operation::TakeOnce(_, taking) = operation {
+                    taking.again(false);
+                }
+            }
         }
     }
 }
