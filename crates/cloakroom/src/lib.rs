@@ -174,6 +174,10 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// Tests in here share helpers with those in `tests`, which know this crate by its name.
+#[cfg(test)]
+extern crate self as cloakroom;
+
 mod caches;
 mod clock;
 mod config;
@@ -192,12 +196,15 @@ pub mod value;
 mod web;
 
 pub use clock::Clock;
-pub use config::{ConfigError, CookieLimit, FlaskSettings, Refresh, SessionConfig};
+pub use config::{ConfigError, CookieLimit, FlaskSettings, MaxSessions, Refresh, SessionConfig};
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
 pub use manager::SessionManager;
 pub use secret::{KeyRing, SecretKey, SecretKeyError};
-pub use session::{Flash, Key, Refusal, Session, SessionKey, Status, Typed, TypedKey};
+pub use session::{
+    Flash, Handle, HandleError, Key, Refusal, Session, SessionInfo, SessionKey, Status, Typed,
+    TypedKey,
+};
 pub use value::Value;
 #[cfg(feature = "minijinja")]
 pub use web::template;

@@ -2,12 +2,14 @@
 
 mod flask;
 mod flask_session;
+mod max_sessions;
 mod sqlalchemy;
 mod stored;
 
 use std::time::Duration;
 
 pub use flask::FlaskSettings;
+pub use max_sessions::MaxSessions;
 pub(crate) use stored::StoreSettings;
 
 use crate::{

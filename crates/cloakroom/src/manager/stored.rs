@@ -8,7 +8,12 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 use self::plan::{Mark, Plan, Step};
-use super::{expires, renewals::Renewals, turns::Turns, unsendable};
+use super::{
+    expires,
+    renewals::Renewals,
+    turns::{Turns, jitter},
+    unsendable,
+};
 use crate::{
     ConfigError, Error,
     config::{Profile, Refresh, SessionConfig},
@@ -379,14 +384,6 @@ enum Outcome {
     Gone,
     /// The entry under this key is this by now.
     Missed(String, Record),
-}
-
-/// A wait that grows, different for everyone.
-fn jitter(misses: u32) -> Duration {
-    use std::hash::BuildHasher;
-    let most = 1_u64 << misses.min(6);
-    let random = std::hash::RandomState::new().hash_one(misses);
-    Duration::from_millis(1 + random % most)
 }
 
 impl Backend for StoredSessions {

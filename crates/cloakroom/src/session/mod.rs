@@ -3,7 +3,9 @@
 mod commit;
 mod entries;
 mod flash;
+mod handle;
 mod id;
+mod info;
 mod journal;
 mod key;
 mod state;
@@ -21,6 +23,8 @@ use http::HeaderValue;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use flash::Flash;
+pub use handle::{Handle, HandleError};
+pub use info::SessionInfo;
 pub use key::{Key, SessionKey, TypedKey};
 pub use status::{Refusal, Status};
 pub use typed::Typed;
@@ -29,6 +33,7 @@ pub(crate) use commit::{
     Change, Content, CookieCommit, Identity, Origin, StoreCommit, decide_cookie, decide_store,
 };
 pub(crate) use entries::Entries;
+pub(crate) use handle::HANDLE_BYTES;
 pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
 pub(crate) use journal::Operation;
 use state::Saved;
