@@ -5,6 +5,7 @@ mod encrypted;
 mod flask;
 mod flask_session;
 mod lifetimes;
+mod max_sessions;
 mod sqlalchemy;
 mod stored;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 pub(crate) use encrypted::EncryptedSettings;
 pub use flask::FlaskSettings;
 pub use lifetimes::AssuranceLevel;
+pub use max_sessions::MaxSessions;
 pub(crate) use stored::StoreSettings;
 
 use crate::{

@@ -8,7 +8,12 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 use self::plan::{Mark, Plan, Step};
-use super::{expires, renewals::Renewals, turns::Turns, unsendable};
+use super::{
+    expires,
+    renewals::Renewals,
+    turns::{Turns, jitter},
+    unsendable,
+};
 use crate::{
     ConfigError, Error,
     config::{Profile, Refresh, SessionConfig},
@@ -423,14 +428,6 @@ fn happened(step: &Step, session: &Session) -> Option<EventKind> {
         Step::Move(..) => Some(EventKind::Regenerated),
         _ => None,
     }
-}
-
-/// A wait that grows, different for everyone.
-fn jitter(misses: u32) -> Duration {
-    use std::hash::BuildHasher;
-    let most = 1_u64 << misses.min(6);
-    let random = std::hash::RandomState::new().hash_one(misses);
-    Duration::from_millis(1 + random % most)
 }
 
 impl Backend for StoredSessions {
