@@ -192,7 +192,7 @@ pub mod value;
 mod web;
 
 pub use clock::Clock;
-pub use config::{ConfigError, CookieLimit, FlaskSettings, Refresh, SessionConfig};
+pub use config::{ConfigError, CookieLimit, FlaskSettings, Layout, Refresh, SessionConfig};
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
 pub use manager::SessionManager;

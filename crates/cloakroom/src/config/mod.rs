@@ -8,6 +8,7 @@ mod stored;
 use std::time::Duration;
 
 pub use flask::FlaskSettings;
+pub use stored::Layout;
 pub(crate) use stored::StoreSettings;
 
 use crate::{

@@ -9,6 +9,7 @@ mod key;
 mod state;
 mod status;
 mod stored;
+mod ticket;
 mod typed;
 
 use std::{
@@ -34,6 +35,7 @@ pub(crate) use journal::Operation;
 use state::Saved;
 pub(crate) use state::{Home, State};
 pub(crate) use stored::{Entry, Stored};
+pub(crate) use ticket::Ticket;
 
 use crate::{
     Error,
