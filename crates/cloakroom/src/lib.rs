@@ -192,12 +192,16 @@ pub mod value;
 mod web;
 
 pub use clock::Clock;
-pub use config::{ConfigError, CookieLimit, FlaskSettings, Layout, Refresh, SessionConfig};
+pub use config::{
+    AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, Layout, Refresh, SessionConfig,
+};
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
 pub use manager::SessionManager;
 pub use secret::{KeyRing, SecretKey, SecretKeyError};
-pub use session::{Flash, Key, Refusal, Session, SessionKey, Status, Typed, TypedKey};
+pub use session::{
+    Flash, Key, Login, PendingUser, Refusal, Session, SessionKey, Status, Typed, TypedKey, User,
+};
 pub use value::Value;
 #[cfg(feature = "minijinja")]
 pub use web::template;

@@ -5,7 +5,7 @@ mod renewals;
 mod stored;
 mod turns;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 
@@ -264,14 +264,12 @@ impl SessionManager {
     }
 }
 
-/// When a cookie that is set now expires, in unix seconds.
-fn expires(config: &SessionConfig) -> i64 {
+/// When a cookie that is set now and lives so long expires, in unix seconds.
+fn expires(config: &SessionConfig, ttl: Duration) -> i64 {
     /// The last second of the year 9999, beyond which no header can tell a date.
     const LAST: i64 = 253_402_300_799;
     let now = i64::try_from(config.clock.unix_seconds()).unwrap_or(LAST);
-    let expires = now
-        .saturating_add_unsigned(config.lifetime.as_secs())
-        .min(LAST);
+    let expires = now.saturating_add_unsigned(ttl.as_secs()).min(LAST);
     match config.profile {
         Profile::Careful => Rules::Strict.clamp_expires(expires, now),
         Profile::Flask => expires,

@@ -2,12 +2,14 @@
 
 mod flask;
 mod flask_session;
+mod lifetimes;
 mod sqlalchemy;
 mod stored;
 
 use std::time::Duration;
 
 pub use flask::FlaskSettings;
+pub use lifetimes::AssuranceLevel;
 pub use stored::Layout;
 pub(crate) use stored::StoreSettings;
 
@@ -41,6 +43,8 @@ pub struct SessionConfig {
     pub(crate) cookie: Cookie,
     pub(crate) profile: Profile,
     pub(crate) lifetime: Duration,
+    pub(crate) remember_lifetime: Option<Duration>,
+    pub(crate) absolute_lifetime: Option<Duration>,
     pub(crate) refresh: Refresh,
     pub(crate) leeway: Duration,
     pub(crate) cookie_limit: CookieLimit,
@@ -99,6 +103,8 @@ impl Default for SessionConfig {
                 .same_site(SameSite::Lax),
             profile: Profile::Careful,
             lifetime: Duration::from_secs(31 * 24 * 60 * 60),
+            remember_lifetime: None,
+            absolute_lifetime: None,
             refresh: Refresh::After(Duration::from_secs(60 * 60)),
             leeway: Duration::from_secs(5),
             cookie_limit: CookieLimit::Error(crate::cookie::MAX_COOKIE_SIZE),
@@ -187,8 +193,9 @@ impl SessionConfig {
         self
     }
 
-    /// How long a cookie is good for after it was signed, permanent or not, in whole seconds; 31 days
-    /// unless set. A permanent session's cookie gets this as its expiry. Flask's
+    /// How long a session lives when nothing happens in it, in whole seconds; 31 days unless set. A signed cookie
+    /// counts from when it was last written, an entry in a store from its last renewal (see
+    /// [`refresh`](Self::refresh)). A permanent session's cookie gets this as its expiry. Flask's
     /// `PERMANENT_SESSION_LIFETIME`.
     #[doc(alias = "PERMANENT_SESSION_LIFETIME")]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {

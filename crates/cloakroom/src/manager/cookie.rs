@@ -64,7 +64,7 @@ impl CookieSessions {
         let now = self.config.clock.unix_seconds();
         let unsigned =
             self.signer
-                .unsign_parts(token, now, Some(self.config.lifetime.as_secs()))?;
+                .unsign_parts(token, now, Some(self.config.longest_idle().as_secs()))?;
         let document = payload::decode(
             unsigned.value,
             self.config.leniency,
@@ -77,7 +77,15 @@ impl CookieSessions {
             signed_at: signed_at.unwrap_or(UNIX_EPOCH),
             key_index: unsigned.key_index,
         };
-        Ok(self.session(entries, status))
+        let state = State::new(entries, status, Home::Cookie);
+        if now.saturating_sub(unsigned.signed_at) > self.config.idle(&state, &self.format).as_secs()
+        {
+            return Err(Refusal::Expired);
+        }
+        if self.config.lifetime_is_over(&state, &self.format) {
+            return Err(Refusal::LifetimeOver);
+        }
+        Ok(Session::new(state, self.clone()))
     }
 
     pub(super) fn session(self: &Arc<Self>, entries: Entries, status: Status) -> Session {
@@ -133,7 +141,10 @@ impl CookieSessions {
                 largest: state.entries.largest(3),
             });
         }
-        let expires = state.permanent(&self.format).then(|| expires(&self.config));
+        let expires = state.permanent(&self.format).then(|| {
+            let ttl = self.config.time_to_live(state, &self.format);
+            expires(&self.config, ttl)
+        });
         let header = self
             .cookie
             .set_header(&value, expires)
@@ -157,9 +168,17 @@ impl Backend for CookieSessions {
         &self.format
     }
 
+    fn config(&self) -> &SessionConfig {
+        &self.config
+    }
+
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {
         Commit::Done(session.with_state(|state| {
-            match decide_cookie(state.entries.is_empty(), self.change(state)) {
+            let loaded = matches!(state.status, Status::Loaded { .. });
+            if (state.modified || loaded) && self.config.lacks_beginning(state, &self.format) {
+                state.stamp(&self.format, self.config.clock.unix_seconds());
+            }
+            match decide_cookie(state.is_empty(), self.change(state)) {
                 CookieCommit::Nothing => Ok(None),
                 CookieCommit::Set => self.set(state).map(Some),
                 CookieCommit::Delete => self.cookie.delete_header().map(Some).map_err(unsendable),

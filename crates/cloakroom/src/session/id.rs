@@ -80,10 +80,7 @@ mod tests {
         let id = SessionId::generate(32).unwrap();
         assert_eq!(id.as_str().len(), 43);
         assert_eq!(id.entry(), id.as_str());
-        assert_eq!(
-            SessionId::parse(id.as_str()).unwrap().as_str(),
-            id.as_str()
-        );
+        assert_eq!(SessionId::parse(id.as_str()).unwrap().as_str(), id.as_str());
         assert_ne!(SessionId::generate(32).unwrap().as_str(), id.as_str());
         assert_eq!(format!("{id:?}"), "SessionId");
     }

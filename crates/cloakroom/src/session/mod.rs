@@ -4,13 +4,16 @@ mod commit;
 mod entries;
 mod flash;
 mod id;
+mod identity;
 mod journal;
 mod key;
+mod login;
 mod state;
 mod status;
 mod stored;
 mod ticket;
 mod typed;
+mod user;
 
 use std::{
     fmt,
@@ -23,8 +26,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use flash::Flash;
 pub use key::{Key, SessionKey, TypedKey};
+pub use login::Login;
 pub use status::{Refusal, Status};
 pub use typed::Typed;
+pub use user::{PendingUser, User};
 
 pub(crate) use commit::{
     Change, Content, CookieCommit, Identity, Origin, StoreCommit, decide_cookie, decide_store,
@@ -38,7 +43,7 @@ pub(crate) use stored::{Entry, Stored};
 pub(crate) use ticket::Ticket;
 
 use crate::{
-    Error,
+    Error, SessionConfig,
     format::{Format, TaggedJson},
     store::Record,
     value::{Dict, Value, from_value, to_value},
@@ -91,6 +96,8 @@ struct Inner {
 /// What a session needs from the room that opened it.
 pub(crate) trait Backend: Send + Sync {
     fn format(&self) -> &Format;
+
+    fn config(&self) -> &SessionConfig;
 
     /// Makes what the session holds now last, and says what the response has to set.
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a>;
@@ -444,6 +451,10 @@ impl Session {
 
     fn format(&self) -> &Format {
         self.inner.backend.format()
+    }
+
+    fn config(&self) -> &SessionConfig {
+        self.inner.backend.config()
     }
 
     fn read(&self) -> MutexGuard<'_, State> {

@@ -1,6 +1,9 @@
 use http::HeaderValue;
 
-use super::{Entries, Entry, Flash, Operation, PERMANENT, SessionId, Status, Stored};
+use super::{
+    Entries, Entry, Flash, Login, Operation, PERMANENT, SessionId, Status, Stored,
+    identity::CREATED,
+};
 use crate::{Error, format::Format, store::Record, value::Value};
 
 /// Everything that is known of a session in this request.
@@ -13,6 +16,8 @@ pub(crate) struct State {
     /// Counts changes, so that `update` notices one made meanwhile.
     pub(crate) version: u64,
     pub(crate) home: Home,
+    /// The login of this request, until it is saved.
+    pub(crate) login: Option<Login>,
     /// Flashes taken out in this request, for later calls.
     pub(super) taken: Option<Vec<Flash>>,
     /// What `save` has decided: in a cookie session until something changes again.
@@ -38,10 +43,22 @@ impl State {
             regenerated: false,
             version: 0,
             home,
+            login: None,
             taken: None,
             saved: None,
             closed: false,
         }
+    }
+
+    /// Whether there is nothing in it that would need a cookie. When it began is kept for what is in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.holds_only(&[CREATED])
+    }
+
+    /// Whether there is nothing in it that would need an entry in a store: as Flask-Session counts, whether it is
+    /// permanent is nothing.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.entries.holds_only(&[CREATED, PERMANENT])
     }
 
     /// Whether the session is permanent; Flask's `session.permanent`.

@@ -52,8 +52,8 @@ pub enum Refusal {
     /// It is older than the lifetime.
     #[error("the cookie has expired")]
     Expired,
-    /// The session began longer ago than a session may last, however often it was used.
-    #[error("the session has reached the end of its absolute lifetime")]
+    /// The session is older than any may be, whatever happened in it.
+    #[error("the session has reached its absolute lifetime; log in again")]
     LifetimeOver,
     /// It would grow beyond the limit when inflated.
     #[error("the cookie inflates to more than the limit")]

@@ -1,9 +1,12 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::{Envelope, expected};
-use crate::format::{
-    FormatError,
-    message_pack::{Header, Reader, write_map_header, write_nil, write_str, write_u64},
+use crate::{
+    format::{
+        FormatError,
+        message_pack::{Header, Reader, write_map_header, write_nil, write_str, write_u64},
+    },
+    value::Value,
 };
 
 /// What an entry in a native layout says of its session to whoever can read the store, without the visitor's ticket: for
@@ -75,18 +78,26 @@ impl RecordHeader {
     /// entry got the expiry that it has. `expires_in` is what the store says, `lifetime` is
     /// [`SessionConfig::lifetime`](crate::SessionConfig::lifetime), `now` and the answer are in seconds since 1970.
     pub fn last_seen(&self, expires_in: Option<Duration>, lifetime: Duration, now: u64) -> u64 {
-        let renewed = expires_in.map(|left| now.saturating_sub(lifetime.saturating_sub(left).as_secs()));
+        let renewed =
+            expires_in.map(|left| now.saturating_sub(lifetime.saturating_sub(left).as_secs()));
         self.written.max(renewed.unwrap_or(0))
     }
 
-    /// Whether a subject of this length is shown.
-    pub(crate) fn shows_subject(subject: &str) -> bool {
-        subject.len() <= Self::MAX_SUBJECT
+    /// Says whose session it is, if that is no longer than may be.
+    pub(crate) fn show_subject(&mut self, subject: Option<String>) {
+        self.subject = subject.filter(|subject| subject.len() <= Self::MAX_SUBJECT);
     }
 
-    /// Whether a pair of metadata is shown, if there is room for it.
-    pub(crate) fn shows_metadata(key: &str, value: &str) -> bool {
-        key.len() <= Self::MAX_METADATA_KEY && value.len() <= Self::MAX_METADATA_VALUE
+    /// Says what a dictionary of texts says, as far as there is room.
+    pub(crate) fn show_metadata(&mut self, value: Option<Value>) {
+        let Some(Value::Dict(dict)) = value else {
+            return;
+        };
+        let texts = dict.iter().filter_map(|(key, value)| {
+            let (key, value) = (key.as_str()?, value.as_str()?);
+            fits(key, value).then(|| (key.to_owned(), value.to_owned()))
+        });
+        self.metadata = texts.take(Self::MAX_METADATA).collect();
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, FormatError> {
@@ -99,7 +110,7 @@ impl RecordHeader {
         };
         let subject = match reader.header()? {
             Header::Nil => None,
-            Header::Text(subject) if Self::shows_subject(subject) => Some(subject.to_owned()),
+            Header::Text(subject) if subject.len() <= Self::MAX_SUBJECT => Some(subject.to_owned()),
             _ => return expected("a subject", reader),
         };
         let count = match reader.header()? {
@@ -108,10 +119,11 @@ impl RecordHeader {
         };
         let mut metadata = BTreeMap::new();
         for _ in 0..count {
-            let (Header::Text(key), Header::Text(value)) = (reader.header()?, reader.header()?) else {
+            let (Header::Text(key), Header::Text(value)) = (reader.header()?, reader.header()?)
+            else {
                 return expected("text in the metadata", reader);
             };
-            if !Self::shows_metadata(key, value) {
+            if !fits(key, value) {
                 return expected("shorter metadata", reader);
             }
             metadata.insert(key.to_owned(), value.to_owned());
@@ -143,6 +155,11 @@ impl RecordHeader {
         }
         Ok(())
     }
+}
+
+/// Whether a pair of metadata is short enough.
+fn fits(key: &str, value: &str) -> bool {
+    key.len() <= RecordHeader::MAX_METADATA_KEY && value.len() <= RecordHeader::MAX_METADATA_VALUE
 }
 
 fn time(reader: &mut Reader<'_>) -> Result<u64, FormatError> {

@@ -47,6 +47,15 @@ pub(crate) enum Kind {
     Sealed,
 }
 
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Readable => "readable",
+            Self::Sealed => "sealed",
+        }
+    }
+}
+
 impl<'a> Envelope<'a> {
     /// Takes a record apart. Each has one spelling: no longer form of a number, no key twice, nothing after its end.
     pub(crate) fn read(record: &'a [u8]) -> Result<Self, FormatError> {

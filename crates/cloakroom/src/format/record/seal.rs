@@ -25,7 +25,10 @@ impl SealKey {
             info.extend_from_slice(place.as_bytes());
         }
         let mut key = Zeroizing::new([0; 32]);
-        #[allow(clippy::expect_used, reason = "HKDF gives up to 255 blocks, and this is one")]
+        #[allow(
+            clippy::expect_used,
+            reason = "HKDF gives up to 255 blocks, and this is one"
+        )]
         Hkdf::<Sha256>::new(None, secret)
             .expand(&info, &mut *key)
             .expect("one block");

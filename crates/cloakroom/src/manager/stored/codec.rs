@@ -1,7 +1,9 @@
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+#[cfg(feature = "encrypted")]
+use crate::format::record::SealKey;
 use crate::{
     Clock, ConfigError, Error,
     config::{Layout, SessionConfig},
@@ -9,11 +11,8 @@ use crate::{
         Format, FormatError, RecordHeader, Serialization,
         record::{self, Envelope, Kind},
     },
-    session::{
-        Entries, Entry, Home, ID_BYTES, Refusal, SessionId, State, Ticket, encoded_length,
-    },
+    session::{Entries, Entry, Home, ID_BYTES, Refusal, SessionId, State, Ticket, encoded_length},
     store::{MAX_KEY, Record, Store},
-    value::{Dict, Value},
 };
 
 /// How a session stands in the store: under which key, and as which bytes.
@@ -22,6 +21,7 @@ pub(super) struct Codec {
     serialization: Serialization,
     format: Format,
     clock: Clock,
+    absolute_lifetime: Option<Duration>,
     id_length: usize,
     /// What all keys begin with.
     prefix: String,
@@ -33,16 +33,17 @@ pub(super) struct Codec {
 /// What is to be stored, whatever the id will be.
 #[derive(Default)]
 pub(super) struct Draft {
-    content: Bytes,
     header: RecordHeader,
+    /// The session as its format writes it.
+    content: Bytes,
+    /// Whether the entry that the session has holds the same content.
+    pub(super) unchanged: bool,
 }
 
 /// Characters that a driver may add to a key for its tombstone.
 const TOMBSTONE: usize = 8;
 
-/// What a session's entries say of it, for the header of its record.
-const CREATED: &str = "_created";
-const SUBJECT: &str = "_user_id";
+/// The key of what a session says of itself to whoever reads the store.
 const METADATA: &str = "_metadata";
 
 impl Codec {
@@ -109,6 +110,7 @@ impl Codec {
             serialization,
             format: Format::Stored(serialization),
             clock: config.clock.clone(),
+            absolute_lifetime: config.absolute_lifetime,
             id_length: settings.id_length,
             prefix,
             #[cfg(feature = "encrypted")]
@@ -147,54 +149,59 @@ impl Codec {
     /// What the session holds now, to be stored.
     pub(super) fn draft(&self, state: &State) -> Result<Draft, Error> {
         let content = Bytes::from(state.entries.to_bytes(&self.format)?);
-        if self.layout == Layout::Flask {
-            return Ok(Draft {
-                content,
-                ..Draft::default()
-            });
-        }
-        let now = self.clock.unix_seconds();
         let base = match &state.home {
-            Home::Store(stored) => stored.entry.base(),
+            Home::Store(stored) => match &stored.entry {
+                Entry::Live { id, base } => Some(self.open(id, base).map_err(Error::Refused)?),
+                Entry::None | Entry::Gone => None,
+            },
             Home::Cookie => None,
         };
-        let before = base.and_then(|base| RecordHeader::from_slice(&base.value).ok());
-        let entry = |key| state.entries.get(&self.format, key);
-        let created = match entry(CREATED) {
-            Some(Value::Int(created)) => created.as_u64(),
-            _ => None,
-        };
+        Ok(Draft {
+            unchanged: base.as_ref().is_some_and(|base| base.content == content),
+            header: self.header(state, base.map(|base| base.header)),
+            content,
+        })
+    }
+
+    /// What the record is to say of the session: what the session says of itself, as far as everybody may know it.
+    fn header(&self, state: &State, before: Option<RecordHeader>) -> RecordHeader {
+        if self.layout == Layout::Flask {
+            return RecordHeader::default();
+        }
+        let now = self.clock.unix_seconds();
+        let created = state
+            .created(&self.format)
+            .or(before.map(|before| before.created))
+            .unwrap_or(now);
+        let lifetime = self.absolute_lifetime.map(|lifetime| lifetime.as_secs());
         let mut header = RecordHeader {
-            created: created.or(before.map(|before| before.created)).unwrap_or(now),
+            created,
             written: now,
+            deadline: lifetime.map(|lifetime| created.saturating_add(lifetime)),
             ..RecordHeader::default()
         };
-        // Of a sealed session nobody sees whose it is.
         if self.layout == Layout::Native {
-            header.subject = entry(SUBJECT).and_then(|value| Some(value.as_str()?.to_owned()));
-            header.subject.take_if(|subject| !RecordHeader::shows_subject(subject));
-            if let Some(Value::Dict(dict)) = entry(METADATA) {
-                header.metadata = shown(&dict);
-            }
+            header.show_subject(state.subject(&self.format));
+            header.show_metadata(state.entries.get(&self.format, METADATA));
         }
-        Ok(Draft { content, header })
+        header
     }
 
     /// The bytes of an entry.
     pub(super) fn encode(&self, id: &SessionId, draft: &Draft) -> Result<Bytes, Error> {
-        let Draft { content, header } = draft;
-        let record = match (self.layout, id) {
+        let SessionId::Ticket(ticket) = id else {
+            return Ok(draft.content.clone());
+        };
+        let hash = ticket.secret_hash();
+        let record = match self.layout {
             #[cfg(feature = "encrypted")]
-            (Layout::Sealed, SessionId::Ticket(ticket)) => {
+            Layout::Sealed => {
                 let mut nonce = [0; 12];
                 getrandom::fill(&mut nonce).map_err(no_random)?;
-                self.seal(ticket)
-                    .write(header, &ticket.secret_hash(), content, nonce)
+                let key = self.seal_key(ticket);
+                key.write(&draft.header, &hash, &draft.content, nonce)
             }
-            (Layout::Native, SessionId::Ticket(ticket)) => {
-                record::write(header, &ticket.secret_hash(), content)
-            }
-            _ => return Ok(content.clone()),
+            _ => record::write(&draft.header, &hash, &draft.content),
         };
         record.map(Bytes::from).map_err(Error::Unwritable)
     }
@@ -208,10 +215,65 @@ impl Codec {
         if record.value.is_empty() {
             return Ok(None);
         }
-        if let Some(deadline) = self.deadline(record) && self.clock.unix_seconds() >= deadline {
+        let opened = self.open(id, record)?;
+        let now = self.clock.unix_seconds();
+        if opened
+            .header
+            .deadline
+            .is_some_and(|deadline| now >= deadline)
+        {
             return Err(Refusal::LifetimeOver);
         }
-        let content = self.content(id, record)?;
-        Entries::open_stored(self.serialization, content).map_err(unreadable)
+        Entries::open_stored(self.serialization, opened.content).map_err(unreadable)
     }
+
+    /// Takes a record apart.
+    fn open(&self, id: &SessionId, record: &Record) -> Result<Opened, Refusal> {
+        let SessionId::Ticket(ticket) = id else {
+            return Ok(Opened {
+                header: RecordHeader::default(),
+                content: record.value.clone(),
+            });
+        };
+        let envelope = Envelope::read(&record.value).map_err(unreadable)?;
+        if !ticket.opens(&envelope.secret_hash) {
+            return Err(Refusal::WrongSecret);
+        }
+        let content = match (self.layout, envelope.kind) {
+            (Layout::Native, Kind::Readable) => record.value.slice_ref(envelope.content),
+            #[cfg(feature = "encrypted")]
+            (Layout::Sealed, Kind::Sealed) => {
+                let content = self.seal_key(ticket).open(&envelope);
+                Bytes::from(content.map_err(unreadable)?)
+            }
+            // Whoever can write into the store must not choose how it is read.
+            _ => return Err(unreadable(FormatError::RecordLayout(envelope.kind.name()))),
+        };
+        Ok(Opened {
+            header: envelope.header,
+            content,
+        })
+    }
+
+    #[cfg(feature = "encrypted")]
+    fn seal_key(&self, ticket: &Ticket) -> SealKey {
+        let [prefix, cookie_name] = &self.places;
+        SealKey::derive(ticket.secret(), &[prefix, cookie_name, ticket.public()])
+    }
+}
+
+/// A record, opened with the session's id.
+struct Opened {
+    header: RecordHeader,
+    /// The session as its format writes it.
+    content: Bytes,
+}
+
+fn no_random(error: getrandom::Error) -> Error {
+    Error::Random(error.to_string())
+}
+
+fn unreadable(error: FormatError) -> Refusal {
+    tracing::warn!(%error, "a stored session cannot be read and is left alone");
+    Refusal::BadPayload
 }
