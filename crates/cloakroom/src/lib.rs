@@ -197,7 +197,8 @@ mod web;
 
 pub use clock::Clock;
 pub use config::{
-    AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, MaxSessions, Refresh, SessionConfig,
+    AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, Layout, MaxSessions, Refresh,
+    SessionConfig,
 };
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;

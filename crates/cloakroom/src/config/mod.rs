@@ -16,6 +16,7 @@ pub(crate) use encrypted::EncryptedSettings;
 pub use flask::FlaskSettings;
 pub use lifetimes::AssuranceLevel;
 pub use max_sessions::MaxSessions;
+pub use stored::Layout;
 pub(crate) use stored::StoreSettings;
 
 use crate::{

@@ -15,6 +15,7 @@ mod once;
 mod state;
 mod status;
 mod stored;
+mod ticket;
 mod typed;
 mod user;
 
@@ -48,6 +49,7 @@ pub(crate) use journal::Operation;
 use state::Saved;
 pub(crate) use state::{Home, State};
 pub(crate) use stored::{Entry, Stored};
+pub(crate) use ticket::Ticket;
 
 use crate::{
     Error, SessionConfig,

@@ -53,6 +53,10 @@ pub enum Refusal {
     /// never used for a new session.
     #[error("the store has no session of this id: it expired, was ended, or never was")]
     UnknownId,
+    /// The store has an entry for the public half of the id, and the secret half is another one: somebody who has seen
+    /// the store's keys is trying them, or a backup was put back. The entry stays as it is.
+    #[error("the secret half of the session id is not the one that the store knows")]
+    WrongSecret,
     /// The signature is good but there is no readable time in it. Encrypted cookies always have one.
     #[error("the time in the cookie is missing or unreadable")]
     BadTimestamp,
@@ -82,6 +86,7 @@ impl Refusal {
         match self {
             Self::MalformedId => "malformed_id",
             Self::UnknownId => "unknown_id",
+            Self::WrongSecret => "wrong_secret",
             Self::BadSignature => "bad_signature",
             Self::BadTimestamp => "bad_timestamp",
             Self::FromTheFuture => "from_the_future",
