@@ -1,15 +1,22 @@
 //! How sessions behave: cookie attributes, lifetimes, limits, and Flask's names for them.
 
+#[cfg(feature = "encrypted")]
+mod encrypted;
 mod flask;
 mod flask_session;
 mod lifetimes;
+mod max_sessions;
 mod sqlalchemy;
 mod stored;
 
 use std::time::Duration;
 
+#[cfg(feature = "encrypted")]
+pub(crate) use encrypted::EncryptedSettings;
 pub use flask::FlaskSettings;
 pub use lifetimes::AssuranceLevel;
+pub use max_sessions::MaxSessions;
+pub use stored::Layout;
 pub(crate) use stored::StoreSettings;
 
 use crate::{
@@ -58,6 +65,8 @@ pub struct SessionConfig {
     pub(crate) clock: Clock,
     pub(crate) stored: StoreSettings,
     pub(crate) observer: Observer,
+    #[cfg(feature = "encrypted")]
+    pub(crate) encrypted: EncryptedSettings,
 }
 
 /// When a session that was opened but not changed gets a new cookie, with a new time and expiry.
@@ -119,6 +128,8 @@ impl Default for SessionConfig {
             clock: Clock::system(),
             stored: StoreSettings::default(),
             observer: Observer::default(),
+            #[cfg(feature = "encrypted")]
+            encrypted: EncryptedSettings::default(),
         }
     }
 }
@@ -139,6 +150,21 @@ impl SessionConfig {
             },
             ..Self::default()
         }
+    }
+
+    /// What a site without Flask should have: [`default`](Self::default), but the cookie is named
+    /// `__Host-session` and never compressed.
+    ///
+    /// Browsers take a cookie of that name over https only, for the whole host and from no other host
+    /// (RFC 6265bis, section 4.1.3), so no subdomain can plant one. For development over plain http write
+    /// `SessionConfig::native().cookie_name("session").secure(false)`; to share it with subdomains,
+    /// `.cookie_name("__Secure-session").domain("example.com")`.
+    pub fn native() -> Self {
+        Self {
+            compression: Compression::Never,
+            ..Self::default()
+        }
+        .cookie_name("__Host-session")
     }
 
     /// The cookie's name; `session` unless set. Flask's `SESSION_COOKIE_NAME`.

@@ -7,6 +7,7 @@ mod flash;
 mod handle;
 mod id;
 mod identity;
+mod info;
 mod journal;
 mod key;
 mod login;
@@ -14,6 +15,7 @@ mod once;
 mod state;
 mod status;
 mod stored;
+mod ticket;
 mod typed;
 mod user;
 
@@ -29,9 +31,10 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use event::{Event, EventKind};
 pub use flash::Flash;
 pub use handle::{Handle, HandleError};
+pub use info::SessionInfo;
 pub use key::{Key, SessionKey, TypedKey};
 pub use login::Login;
-pub use status::{Refusal, Status};
+pub use status::{Protection, Refusal, Status};
 pub use typed::Typed;
 pub use user::{PendingUser, User};
 
@@ -46,6 +49,7 @@ pub(crate) use journal::Operation;
 use state::Saved;
 pub(crate) use state::{Home, State};
 pub(crate) use stored::{Entry, Stored};
+pub(crate) use ticket::Ticket;
 
 use crate::{
     Error, SessionConfig,
@@ -331,11 +335,6 @@ impl Session {
         // What a session holds can be written: it was read, or checked when it was set.
         let text = format.to_bytes(&value).unwrap_or_default();
         String::from_utf8_lossy(&text).into_owned()
-    }
-
-    /// What the cookie or the entry is made of: what was not changed, byte for byte as it came.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        self.read().entries.to_bytes(self.format())
     }
 
     /// Whether the request brought no session that could be opened.
