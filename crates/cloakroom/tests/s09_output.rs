@@ -18,13 +18,14 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use axum::{Router, body::Body, routing::get};
 use cloakroom::{
-    Clock, Cookie, Cookies, Error, FlaskSettings, Handle, Key, KeyRing, Login, PendingUser,
-    Refresh, SecretKey, Session, SessionConfig, SessionLayer, SessionManager, Typed, User, Value,
+    Clock, Cookie, Cookies, Error, FlaskSettings, Handle, Key, KeyRing, Keys, Layout, Login,
+    PendingUser, Refresh, ScheduledKey, SecretKey, Session, SessionConfig, SessionLayer,
+    SessionManager, Typed, User, Value,
     format::{Serialization, TaggedJson},
     store::{CreateError, DeleteError, MemoryStore, ReplaceError, Store, StoreError, TouchError},
     testing::Browser,
@@ -307,6 +308,103 @@ async fn s09_cookie_sessions_show_nothing_secret() {
     }
 }
 
+#[cfg(feature = "encrypted")]
+#[tokio::test]
+async fn s09_encrypted_sessions_show_nothing_secret() {
+    use cloakroom::token::encrypted::{Purpose, Sealer};
+
+    let watch = Watch::get();
+    let native = || {
+        let tenant = SessionConfig::native().tenant("a tenant");
+        tenant.on_event(|event| watch.show(event))
+    };
+    let key = watch.key("the key");
+    let flask = watch.key("the key of Flask");
+    let manager = SessionManager::encrypted(key.clone(), native()).unwrap();
+    every_flow(&manager, "a session in an encrypted cookie").await;
+
+    // What Flask has signed is taken over.
+    let until = SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+    let config = native()
+        .cookie_name("session")
+        .accept_signed(flask.clone(), until);
+    watch.show(&config);
+    let manager = SessionManager::encrypted(key.clone(), config).unwrap();
+    let signed = SessionManager::signed(flask, SessionConfig::default()).unwrap();
+    let session = signed.new_session();
+    session.insert("note", watch.secret("a value")).unwrap();
+    let cookie = watch
+        .secrets
+        .add("a cookie", signed.cookie_value(&session).unwrap());
+    let mut visitor = Visitor::new(&manager);
+    visitor.browser.set_cookie("session", cookie);
+    visitor.everything().await;
+
+    let purpose = Purpose::new("invitation");
+    let sealer = Sealer::new(key, &purpose);
+    watch.show(&purpose);
+    watch.show(&sealer);
+    let content = watch.secret("what is sealed");
+    let token = sealer.seal(&content, Duration::from_secs(60)).unwrap();
+    watch.secrets.add("a token", token.clone());
+    watch.show(&sealer.open(&token).unwrap());
+    watch.tell(&sealer.open(&token[..token.len() - 2]).unwrap_err());
+    watch.tell(&sealer.open_at(&token, NOW * 2).unwrap_err());
+    watch.tell(
+        &sealer
+            .seal("x".repeat(1 << 20), Duration::from_secs(60))
+            .unwrap_err(),
+    );
+    watch.assert_clean("encrypted sessions");
+}
+
+#[test]
+fn s09_keys_with_times_show_nothing_secret() {
+    let watch = Watch::get();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    let scheduled = ScheduledKey::new("one", watch.key("a scheduled key")).not_after(4_000_000_000);
+    watch.show(&scheduled);
+    let other = ScheduledKey::new("two", watch.key("a revoked key")).revoked();
+    let keys = Keys::scheduled([scheduled, other]).unwrap();
+    watch.show(&keys);
+    watch.show(&keys.usage_at(NOW));
+    watch.show(&keys.ring_at(NOW));
+    let twice = [0, 1].map(|_| ScheduledKey::new("one", watch.key("a second key")));
+    watch.tell(&Keys::scheduled(twice).unwrap_err());
+    for text in [
+        watch.secret("a key file's line"),
+        format!(
+            "[{{\"id\": \"a\", \"secret\": \"{}\"",
+            watch.secret("a broken file")
+        ),
+        format!("{{\"keys\": \"{}\"}}", watch.secret("a wrong file")),
+        format!(
+            "{{\"keys\": [{{\"id\": \"a\", \"sekret\": \"{}\"}}]}}",
+            "word-in-a-misspelt-member"
+        ),
+    ] {
+        fs::write(&file, text).unwrap();
+        match Keys::from_file(&file) {
+            Ok(keys) => watch.show(&keys),
+            Err(error) => watch.tell(&error),
+        }
+    }
+    watch.assert_clean("keys with times");
+}
+
+#[tokio::test]
+async fn s09_native_records_show_nothing_secret() {
+    for layout in [
+        Layout::Native,
+        #[cfg(feature = "encrypted")]
+        Layout::Sealed,
+    ] {
+        let manager = SessionManager::stored(MemoryStore::new(), config().layout(layout)).unwrap();
+        every_flow(&manager, "native records").await;
+    }
+}
+
 #[tokio::test]
 async fn s09_stored_sessions_show_nothing_secret() {
     let watch = Watch::get();
@@ -454,7 +552,9 @@ async fn s09_failing_stores_show_nothing_secret() {
         format!("postgres://user:{password}@127.0.0.1:1/db"),
         format!("postgres://user:{password}@127.0.0.1:1/db?sslmode={password}"),
         format!("mysql://user:{password}@127.0.0.1:1/db"),
-        format!("dynamodb://access-key-id:{password}@us-west-2/sessions?endpoint=http://127.0.0.1:1"),
+        format!(
+            "dynamodb://access-key-id:{password}@us-west-2/sessions?endpoint=http://127.0.0.1:1"
+        ),
         format!("sqlite:/nowhere/{password}/sessions.db"),
         format!("file:/proc/{password}"),
         format!("cachelib:/proc/{password}"),
@@ -672,6 +772,16 @@ const SHOWN: &[&str] = &[
     "JsonError",
     "Key",
     "KeyRing",
+    "KeyState",
+    "KeyUsage",
+    "Keys",
+    "KeysError",
+    "OpenError",
+    "Opened",
+    "Purpose",
+    "ScheduledKey",
+    "SealError",
+    "Sealer",
     "Listed",
     "Login",
     "MemoryStore",
@@ -770,6 +880,15 @@ const DATA: &[&str] = &[
     "SerializeError",
     "SessionFuture",
     "SessionService",
+    "KeyWatcher",
+    "Layout",
+    "MaxSessions",
+    "Padding",
+    "Protection",
+    "Reloaded",
+    // What an operator, or the user, has asked for about a session; no credential is in it.
+    "RecordHeader",
+    "SessionInfo",
     // Stores with a server: `p10_…` tests of their own show them, with a server behind them.
     "DynamoDbStore",
     "MemcachedStore",

@@ -1,9 +1,13 @@
+#[cfg(feature = "encrypted")]
+use std::time::UNIX_EPOCH;
 use std::{fmt, time::Duration};
 
 use super::{Room, SessionManager};
 use crate::{
-    config::{CookieLimit, Profile, Refresh, SessionConfig},
+    config::{CookieLimit, Layout, Profile, Refresh, SessionConfig},
     format::Serialization,
+    secret::{KeyState, KeyUsage},
+    session::Protection,
 };
 
 /// How sessions are handled under the settings in use, in words: the documentation of session handling that
@@ -49,26 +53,52 @@ impl fmt::Display for SessionReport {
 }
 
 impl SessionManager {
-    /// How sessions are handled under these settings: lifetimes, limits, the cookie, and what a copied cookie
-    /// is worth.
+    /// How sessions are handled under these settings: lifetimes, limits, the cookie, its keys by name, and what a
+    /// copied cookie is worth.
     pub fn report(&self) -> SessionReport {
         let config = self.config();
         let mut lines = vec![("Sessions live", self.place())];
         lines.extend(cookie(config, &self.cookie().attributes()));
         lines.extend(lifetimes(config));
         match &self.room {
-            Room::Cookie(_) => lines.extend(in_the_cookie(config)),
+            Room::Cookie(sessions) => lines.extend(in_the_cookie(sessions.protection, config)),
             Room::Store(_) => lines.extend(in_a_store(config)),
         }
+        #[cfg(feature = "encrypted")]
+        if let Some(until) = self.accepts_signed_until() {
+            let until = until.duration_since(UNIX_EPOCH).unwrap_or_default();
+            lines.push((
+                "Signed cookies are read too",
+                format!("until {} (unix time)", until.as_secs()),
+            ));
+        }
+        let keys = self.key_usage();
+        let keys = keys.iter().map(|key| ("Key", shown_key(key)));
+        lines.extend(keys);
         SessionReport(lines)
     }
 
     fn place(&self) -> String {
         match &self.room {
-            Room::Cookie(_) => "in a signed cookie".to_owned(),
+            Room::Cookie(sessions) => match sessions.protection {
+                Protection::Signed => "in a signed cookie".to_owned(),
+                #[cfg(feature = "encrypted")]
+                Protection::Encrypted => "in an encrypted cookie".to_owned(),
+            },
             Room::Store(sessions) => format!("in a store ({})", sessions.store.name()),
         }
     }
+}
+
+/// What a key is called and what it does now.
+fn shown_key(key: &KeyUsage) -> String {
+    let does = match key.state {
+        KeyState::Signs => "signs",
+        KeyState::Verifies => "only verifies",
+        KeyState::Ended => "has ended",
+        KeyState::Revoked => "is revoked",
+    };
+    format!("{} {does}", key.id)
 }
 
 fn cookie(config: &SessionConfig, attributes: &str) -> Vec<(&'static str, String)> {
@@ -114,21 +144,25 @@ fn lifetimes(config: &SessionConfig) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn in_the_cookie(config: &SessionConfig) -> Vec<(&'static str, String)> {
+fn in_the_cookie(protection: Protection, config: &SessionConfig) -> Vec<(&'static str, String)> {
+    let (readers, method) = match protection {
+        Protection::Signed => (
+            "whoever has the cookie",
+            format!("HMAC, {:?}", config.digest),
+        ),
+        #[cfg(feature = "encrypted")]
+        Protection::Encrypted => (
+            "whoever has the cookie and the key",
+            "AES-256-GCM-SIV".to_owned(),
+        ),
+    };
     vec![
-        (
-            "Who can read a session",
-            "whoever has the cookie".to_owned(),
-        ),
-        (
-            "After a logout",
-            "a copy of the cookie is good until it expires".to_owned(),
-        ),
+        ("Who can read a session", readers.to_owned()),
+        ("Protection", method),
         (
             "Requests at the same time",
             "the last cookie to reach the browser wins".to_owned(),
         ),
-        ("Signature", format!("HMAC, {:?}", config.digest)),
         (
             "Largest session when inflated",
             format!("{} bytes", config.max_inflated_size),
@@ -145,11 +179,21 @@ fn in_a_store(config: &SessionConfig) -> Vec<(&'static str, String)> {
         Some(_) => "yes",
         None => "no",
     };
-    vec![
-        (
-            "Who can read a session",
-            "whoever can read the store".to_owned(),
+    let (layout, readers) = match stored.layout {
+        Layout::Flask => (
+            "Flask-Session's",
+            "whoever can read the store, and log in with what is there",
         ),
+        Layout::Native => (
+            "native",
+            "whoever can read the store, and nobody can log in with what is there",
+        ),
+        #[cfg(feature = "encrypted")]
+        Layout::Sealed => ("sealed", "whoever has the cookie"),
+    };
+    vec![
+        ("Layout of entries", layout.to_owned()),
+        ("Who can read a session", readers.to_owned()),
         (
             "After a logout",
             format!(
@@ -163,7 +207,7 @@ fn in_a_store(config: &SessionConfig) -> Vec<(&'static str, String)> {
         ),
         ("Random bits of an id", (stored.id_length * 8).to_string()),
         ("Ids are signed", signed.to_owned()),
-        ("Entries' format", format.to_owned()),
+        ("Format of entries", format.to_owned()),
         ("Keys of entries begin with", stored.key_prefix.clone()),
         ("A commit is tried for", shown(stored.commit_deadline)),
         (
