@@ -198,7 +198,7 @@ mod web;
 pub use clock::Clock;
 pub use config::{
     AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, Layout, MaxSessions, Refresh,
-    SessionConfig,
+    SessionConfig, UserSessions,
 };
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;

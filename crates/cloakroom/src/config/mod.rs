@@ -8,6 +8,7 @@ mod lifetimes;
 mod max_sessions;
 mod sqlalchemy;
 mod stored;
+mod user_sessions;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub use lifetimes::AssuranceLevel;
 pub use max_sessions::MaxSessions;
 pub use stored::Layout;
 pub(crate) use stored::StoreSettings;
+pub use user_sessions::UserSessions;
 
 use crate::{
     Clock,
@@ -65,6 +67,7 @@ pub struct SessionConfig {
     pub(crate) clock: Clock,
     pub(crate) stored: StoreSettings,
     pub(crate) observer: Observer,
+    pub(crate) user_sessions: Option<UserSessions>,
     #[cfg(feature = "encrypted")]
     pub(crate) encrypted: EncryptedSettings,
 }
@@ -128,6 +131,7 @@ impl Default for SessionConfig {
             clock: Clock::system(),
             stored: StoreSettings::default(),
             observer: Observer::default(),
+            user_sessions: None,
             #[cfg(feature = "encrypted")]
             encrypted: EncryptedSettings::default(),
         }

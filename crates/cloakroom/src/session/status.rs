@@ -69,6 +69,9 @@ pub enum Refusal {
     /// The session is older than any may be, whatever happened in it.
     #[error("the session has reached its absolute lifetime; log in again")]
     LifetimeOver,
+    /// It was ended from elsewhere: by its user in a list of devices, by a logout, by an operator.
+    #[error("the session was ended from elsewhere")]
+    Revoked,
     /// It would grow beyond the limit when inflated.
     #[error("the cookie inflates to more than the limit")]
     TooLarge,
@@ -92,6 +95,7 @@ impl Refusal {
             Self::FromTheFuture => "from_the_future",
             Self::Expired => "expired",
             Self::LifetimeOver => "lifetime_over",
+            Self::Revoked => "revoked",
             Self::TooLarge => "too_large",
             Self::TooDeep => "too_deep",
             Self::BadPayload => "bad_payload",

@@ -118,6 +118,11 @@ impl Codec {
         })
     }
 
+    /// What the keys of all sessions begin with.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The format of the content.
     pub(super) fn format(&self) -> &Format {
         &self.format
