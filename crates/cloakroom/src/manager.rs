@@ -1,24 +1,28 @@
 //! Opening and closing sessions: how a cookie, a token, a format and a store make one.
 
 mod cookie;
+#[cfg_attr(not(test), expect(dead_code, reason = "logins are not entered yet"))]
+mod register;
 mod renewals;
+mod report;
 mod seal;
 mod stored;
 mod turns;
 
 #[cfg(feature = "encrypted")]
 use std::time::SystemTime;
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 
+pub use self::report::SessionReport;
 use self::{cookie::CookieSessions, stored::StoredSessions};
 use crate::{
     ConfigError, Error, caches,
     config::{FlaskSettings, Profile, Refresh, SessionConfig},
     cookie::{CookieError, PreparedCookie, Rules, find_all, insert_set_cookie},
-    secret::KeyRing,
-    session::{Entries, Protection, Refusal, Session, Status},
+    secret::{KeyUsage, Keys},
+    session::{Entries, Event, EventKind, Protection, Refusal, Session, Status},
     store::Store,
 };
 
@@ -66,8 +70,8 @@ impl SessionManager {
     ///
     /// [`ConfigError`] if the cookie's attributes contradict each other or no browser would keep it, or if
     /// the settings are those of a Flask application that keeps its sessions in a store.
-    pub fn signed(keys: impl Into<KeyRing>, config: SessionConfig) -> Result<Self, ConfigError> {
-        Self::in_cookie(Protection::Signed, &keys.into(), config)
+    pub fn signed(keys: impl Into<Keys>, config: SessionConfig) -> Result<Self, ConfigError> {
+        Self::in_cookie(Protection::Signed, keys.into(), config)
     }
 
     /// Sessions in an encrypted cookie, which the browser can neither read nor change:
@@ -97,13 +101,13 @@ impl SessionManager {
     ///
     /// As [`signed`](Self::signed).
     #[cfg(feature = "encrypted")]
-    pub fn encrypted(keys: impl Into<KeyRing>, config: SessionConfig) -> Result<Self, ConfigError> {
-        Self::in_cookie(Protection::Encrypted, &keys.into(), config)
+    pub fn encrypted(keys: impl Into<Keys>, config: SessionConfig) -> Result<Self, ConfigError> {
+        Self::in_cookie(Protection::Encrypted, keys.into(), config)
     }
 
     fn in_cookie(
         protection: Protection,
-        keys: &KeyRing,
+        keys: Keys,
         config: SessionConfig,
     ) -> Result<Self, ConfigError> {
         if config.stored.demanded {
@@ -178,14 +182,27 @@ impl SessionManager {
             if candidate.is_empty() {
                 continue;
             }
-            match self.try_open(candidate).await? {
-                Ok(session) => return Ok(session),
+            let opened = self.try_open(candidate).await;
+            match opened.inspect_err(|error| self.tell_failure(error, headers))? {
+                Ok(session) => {
+                    if let Status::Loaded { key_index, .. } = session.status()
+                        && key_index > 0
+                    {
+                        session.tell(EventKind::OldKey { key_index });
+                    }
+                    return Ok(session);
+                }
                 // Of several, the reason that came furthest says most.
                 Err(refusal) => refused = refused.max(Some(refusal)),
             }
         }
         if let Some(refusal) = refused {
-            tracing::debug!(code = refusal.code(), "session cookie refused");
+            self.config().observer.tell(&Event {
+                kind: EventKind::Refused(refusal),
+                session: None,
+                subject: None,
+                headers: Some(headers),
+            });
         }
         Ok(self.empty_session(refused.map_or(Status::New, Status::Refused)))
     }
@@ -265,6 +282,18 @@ impl SessionManager {
         }
     }
 
+    /// Each key, what it does now and how many sessions this process has opened with it so far; nothing for
+    /// sessions in a store whose ids are not signed.
+    ///
+    /// After a rotation this says when the old key can go: when no server has opened a session with it for
+    /// a session lifetime. [`Keys`] says how to rotate.
+    pub fn key_usage(&self) -> Vec<KeyUsage> {
+        match &self.room {
+            Room::Cookie(sessions) => sessions.key_usage(),
+            Room::Store(sessions) => sessions.key_usage(),
+        }
+    }
+
     /// The session of a cookie value: for tests, tools and inspectors.
     ///
     /// # Errors
@@ -285,9 +314,8 @@ impl SessionManager {
         match &self.room {
             // Base64 and dots are ASCII, so nothing is lost.
             Room::Cookie(sessions) => session
-                .to_bytes()
+                .with_state(|state| sessions.seal(state))
                 .ok()
-                .and_then(|document| sessions.seal(&document).ok())
                 .and_then(|token| String::from_utf8(token).ok()),
             Room::Store(sessions) => session
                 .id()
@@ -301,6 +329,17 @@ impl SessionManager {
         match &self.room {
             Room::Cookie(_) => None,
             Room::Store(sessions) => session.id().map(|id| sessions.key(&id)),
+        }
+    }
+
+    fn tell_failure(&self, error: &Error, headers: &HeaderMap) {
+        if let Error::StoreUnavailable { source, .. } | Error::StoreRefused(source) = error {
+            self.config().observer.tell(&Event {
+                kind: EventKind::StoreFailed(source.kind()),
+                session: None,
+                subject: None,
+                headers: Some(headers),
+            });
         }
     }
 
@@ -326,14 +365,12 @@ impl SessionManager {
     }
 }
 
-/// When a cookie that is set now expires, in unix seconds.
-fn expires(config: &SessionConfig) -> i64 {
+/// When a cookie that is set now and lives so long expires, in unix seconds.
+fn expires(config: &SessionConfig, ttl: Duration) -> i64 {
     /// The last second of the year 9999, beyond which no header can tell a date.
     const LAST: i64 = 253_402_300_799;
     let now = i64::try_from(config.clock.unix_seconds()).unwrap_or(LAST);
-    let expires = now
-        .saturating_add_unsigned(config.lifetime.as_secs())
-        .min(LAST);
+    let expires = now.saturating_add_unsigned(ttl.as_secs()).min(LAST);
     match config.profile {
         Profile::Careful => Rules::Strict.clamp_expires(expires, now),
         Profile::Flask => expires,

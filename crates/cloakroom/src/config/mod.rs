@@ -4,6 +4,8 @@
 mod encrypted;
 mod flask;
 mod flask_session;
+mod lifetimes;
+mod max_sessions;
 mod sqlalchemy;
 mod stored;
 
@@ -12,6 +14,9 @@ use std::time::Duration;
 #[cfg(feature = "encrypted")]
 pub(crate) use encrypted::EncryptedSettings;
 pub use flask::FlaskSettings;
+pub use lifetimes::AssuranceLevel;
+pub use max_sessions::MaxSessions;
+pub use stored::Layout;
 pub(crate) use stored::StoreSettings;
 
 use crate::{
@@ -19,6 +24,7 @@ use crate::{
     cookie::{Cookie, CookieError, SameSite},
     format::TaggedJson,
     secret::SecretKeyError,
+    session::{Event, Observer},
     store::StoreError,
     token::{Leniency, payload::Compression, signed::Digest},
 };
@@ -44,6 +50,8 @@ pub struct SessionConfig {
     pub(crate) cookie: Cookie,
     pub(crate) profile: Profile,
     pub(crate) lifetime: Duration,
+    pub(crate) remember_lifetime: Option<Duration>,
+    pub(crate) absolute_lifetime: Option<Duration>,
     pub(crate) refresh: Refresh,
     pub(crate) leeway: Duration,
     pub(crate) cookie_limit: CookieLimit,
@@ -56,6 +64,7 @@ pub struct SessionConfig {
     pub(crate) max_inflated_size: usize,
     pub(crate) clock: Clock,
     pub(crate) stored: StoreSettings,
+    pub(crate) observer: Observer,
     #[cfg(feature = "encrypted")]
     pub(crate) encrypted: EncryptedSettings,
 }
@@ -104,6 +113,8 @@ impl Default for SessionConfig {
                 .same_site(SameSite::Lax),
             profile: Profile::Careful,
             lifetime: Duration::from_secs(31 * 24 * 60 * 60),
+            remember_lifetime: None,
+            absolute_lifetime: None,
             refresh: Refresh::After(Duration::from_secs(60 * 60)),
             leeway: Duration::from_secs(5),
             cookie_limit: CookieLimit::Error(crate::cookie::MAX_COOKIE_SIZE),
@@ -116,6 +127,7 @@ impl Default for SessionConfig {
             max_inflated_size: crate::token::payload::DEFAULT_MAX_SIZE,
             clock: Clock::system(),
             stored: StoreSettings::default(),
+            observer: Observer::default(),
             #[cfg(feature = "encrypted")]
             encrypted: EncryptedSettings::default(),
         }
@@ -209,8 +221,9 @@ impl SessionConfig {
         self
     }
 
-    /// How long a cookie is good for after it was signed, permanent or not, in whole seconds; 31 days
-    /// unless set. A permanent session's cookie gets this as its expiry. Flask's
+    /// How long a session lives when nothing happens in it, in whole seconds; 31 days unless set. A signed cookie
+    /// counts from when it was last written, an entry in a store from its last renewal (see
+    /// [`refresh`](Self::refresh)). A permanent session's cookie gets this as its expiry. Flask's
     /// `PERMANENT_SESSION_LIFETIME`.
     #[doc(alias = "PERMANENT_SESSION_LIFETIME")]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
@@ -284,6 +297,23 @@ impl SessionConfig {
     /// The most bytes a cookie may have when inflated; 1 MiB unless set.
     pub fn max_inflated_size(mut self, bytes: usize) -> Self {
         self.max_inflated_size = bytes;
+        self
+    }
+
+    /// Calls this with everything that happens to sessions: logins, ends, refused cookies, conflicts. It runs
+    /// within the request, so it should hand over and return.
+    ///
+    /// ```
+    /// use cloakroom::{EventKind, SessionConfig};
+    ///
+    /// let config = SessionConfig::default().on_event(|event| {
+    ///     if let EventKind::Refused(reason) = event.kind {
+    ///         println!("a cookie was refused: {reason}");
+    ///     }
+    /// });
+    /// ```
+    pub fn on_event(mut self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(observer);
         self
     }
 

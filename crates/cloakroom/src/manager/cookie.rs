@@ -14,10 +14,10 @@ use crate::{
     cookie::{PreparedCookie, Rules},
     format::Format,
     json::JsonError,
-    secret::KeyRing,
+    secret::{KeyUsage, Keys, Prepared},
     session::{
-        Backend, Change, Commit, CookieCommit, Entries, Home, Protection, Refusal, Session, State,
-        Status, decide_cookie,
+        Backend, Change, Commit, CookieCommit, Entries, EventKind, Home, Protection, Refusal,
+        Session, State, Status, decide_cookie,
     },
 };
 
@@ -25,7 +25,8 @@ use crate::{
 pub(super) struct CookieSessions {
     pub(super) cookie: PreparedCookie,
     pub(super) config: SessionConfig,
-    seal: Seal,
+    seal: Prepared<Seal>,
+    protection: Protection,
     format: Format,
     /// How old a cookie may be before a request that only reads renews it; none: it never does.
     renew_after: Option<u64>,
@@ -34,19 +35,25 @@ pub(super) struct CookieSessions {
 impl CookieSessions {
     pub(super) fn new(
         protection: Protection,
-        keys: &KeyRing,
+        keys: Keys,
         config: SessionConfig,
     ) -> Result<Self, ConfigError> {
         // The rules are checked here; the size is checked with the largest keys at hand, when saving.
         config.cookie.clone().rules(Rules::Strict).prepare()?;
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
+        let now = config.clock.unix_seconds();
+        let settings = config.clone();
+        let seal = Prepared::new(keys, now, move |ring| {
+            Seal::new(protection, ring, &settings)
+        });
         let renew_after = match config.refresh {
             Refresh::After(after) => Some(after.min(config.lifetime / 10).as_secs()),
             Refresh::EachRequest | Refresh::OnChange => None,
         };
         Ok(Self {
             cookie,
-            seal: Seal::new(protection, keys, &config),
+            seal,
+            protection,
             format: Format::Tagged(config.format.clone()),
             config,
             renew_after,
@@ -55,7 +62,11 @@ impl CookieSessions {
 
     pub(super) fn open(self: &Arc<Self>, token: &[u8]) -> Result<Session, Refusal> {
         let now = self.config.clock.unix_seconds();
-        let unsealed = self.seal.open(token, now, &self.config)?;
+        let seal = self.seal.at(now);
+        let unsealed = seal.value.open(token, now, &self.config)?;
+        if unsealed.protection == self.protection {
+            seal.verified(unsealed.key_index, now);
+        }
         let document = String::from_utf8(unsealed.document).map_err(|_| Refusal::BadPayload)?;
         let entries = Entries::open(&self.config.format, document)?;
         let signed_at = UNIX_EPOCH.checked_add(Duration::from_secs(unsealed.signed_at));
@@ -64,21 +75,40 @@ impl CookieSessions {
             key_index: unsealed.key_index,
             protection: unsealed.protection,
         };
-        Ok(self.session(entries, status))
+        let state = State::new(entries, status, Home::Cookie);
+        if now.saturating_sub(unsealed.signed_at) > self.config.idle(&state, &self.format).as_secs()
+        {
+            return Err(Refusal::Expired);
+        }
+        if self.config.lifetime_is_over(&state, &self.format) {
+            return Err(Refusal::LifetimeOver);
+        }
+        Ok(Session::new(state, self.clone()))
     }
 
     pub(super) fn session(self: &Arc<Self>, entries: Entries, status: Status) -> Session {
         Session::new(State::new(entries, status, Home::Cookie), self.clone())
     }
 
-    pub(super) fn seal(&self, document: &[u8]) -> Result<Vec<u8>, Error> {
+    /// The cookie's value for what the session holds now.
+    pub(super) fn seal(&self, state: &State) -> Result<Vec<u8>, Error> {
+        let document = state.entries.to_bytes(&self.format)?;
         let now = self.config.clock.unix_seconds();
-        self.seal.seal(document, now, &self.config)
+        let ttl = self.config.time_to_live(state, &self.format);
+        let seal = self.seal.at(now);
+        seal.value.seal(&document, now, ttl, &self.config)
+    }
+
+    /// What the keys do and have done.
+    pub(super) fn key_usage(&self) -> Vec<KeyUsage> {
+        let now = self.config.clock.unix_seconds();
+        self.seal.keys().usage_at(now)
     }
 
     #[cfg(feature = "encrypted")]
     pub(super) fn accepts_signed_until(&self) -> Option<SystemTime> {
-        self.seal.accepts_signed_until()
+        let now = self.config.clock.unix_seconds();
+        self.seal.at(now).value.accepts_signed_until()
     }
 
     fn change(&self, state: &State) -> Change {
@@ -96,7 +126,7 @@ impl CookieSessions {
         let due = match (self.config.refresh, self.renew_after, &state.status) {
             // It was written the way that is being left.
             (Refresh::After(_) | Refresh::EachRequest, _, Status::Loaded { protection, .. })
-                if *protection != self.seal.protection() =>
+                if *protection != self.protection =>
             {
                 true
             }
@@ -116,13 +146,12 @@ impl CookieSessions {
     }
 
     fn set(&self, state: &State) -> Result<HeaderValue, Error> {
-        let document = state.entries.to_bytes(&self.format)?;
         let too_large = |size, limit| Error::CookieTooLarge {
             size,
             limit,
             largest: state.entries.largest(3),
         };
-        let value = self.seal(&document).map_err(|error| match error {
+        let value = self.seal(state).map_err(|error| match error {
             Error::CookieTooLarge { size, limit, .. } => too_large(size, limit),
             other => other,
         })?;
@@ -132,7 +161,10 @@ impl CookieSessions {
         {
             return Err(too_large(size, limit));
         }
-        let expires = state.permanent(&self.format).then(|| expires(&self.config));
+        let expires = state.permanent(&self.format).then(|| {
+            let ttl = self.config.time_to_live(state, &self.format);
+            expires(&self.config, ttl)
+        });
         let header = self
             .cookie
             .set_header(&value, expires)
@@ -156,14 +188,46 @@ impl Backend for CookieSessions {
         &self.format
     }
 
+    fn config(&self) -> &SessionConfig {
+        &self.config
+    }
+
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {
-        Commit::Done(session.with_state(|state| {
-            match decide_cookie(state.entries.is_empty(), self.change(state)) {
-                CookieCommit::Nothing => Ok(None),
-                CookieCommit::Set => self.set(state).map(Some),
-                CookieCommit::Delete => self.cookie.delete_header().map(Some).map_err(unsendable),
+        let (header, happened) = session.with_state(|state| {
+            let loaded = matches!(state.status, Status::Loaded { .. });
+            if (state.modified || loaded) && self.config.lacks_beginning(state, &self.format) {
+                state.stamp(&self.format, self.config.clock.unix_seconds());
             }
-        }))
+            let change = self.change(state);
+            match decide_cookie(state.is_empty(), change) {
+                CookieCommit::Nothing => (Ok(None), None),
+                CookieCommit::Set => {
+                    let header = self.set(state).map(Some);
+                    let happened = header.is_ok().then(|| happened(state, change));
+                    (header, happened.flatten())
+                }
+                CookieCommit::Delete => {
+                    let header = self.cookie.delete_header().map(Some).map_err(unsendable);
+                    (header, loaded.then_some(EventKind::Destroyed))
+                }
+            }
+        });
+        if let (Ok(_), Some(happened)) = (&header, happened) {
+            session.tell(happened);
+        }
+        Commit::Done(header)
+    }
+}
+
+/// What it means that the cookie is set.
+fn happened(state: &mut State, change: Change) -> Option<EventKind> {
+    let first = !std::mem::replace(&mut state.announced, true);
+    match (change, &state.status) {
+        (Change::RenewalDue, _) => Some(EventKind::Renewed),
+        _ if state.login.take().is_some() => Some(EventKind::LoggedIn),
+        _ if !first => None,
+        (_, Status::Loaded { .. }) => state.regenerated.then_some(EventKind::Regenerated),
+        _ => Some(EventKind::Created),
     }
 }
 

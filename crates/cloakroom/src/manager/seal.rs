@@ -1,7 +1,8 @@
 //! How a cookie session becomes a token and back: signed or encrypted.
 
+use std::time::Duration;
 #[cfg(feature = "encrypted")]
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 #[cfg(feature = "encrypted")]
 use crate::token::encrypted::{OpenError, Purpose, SealError, Sealer};
@@ -49,15 +50,6 @@ impl Seal {
         }
     }
 
-    /// What new tokens have.
-    pub(super) fn protection(&self) -> Protection {
-        match self {
-            Self::Signed(_) => Protection::Signed,
-            #[cfg(feature = "encrypted")]
-            Self::Encrypted { .. } => Protection::Encrypted,
-        }
-    }
-
     /// What a token holds that was made at most a lifetime ago.
     pub(super) fn open(
         &self,
@@ -79,11 +71,12 @@ impl Seal {
         }
     }
 
-    /// The token of a document.
+    /// The token of a document that is to live so long.
     pub(super) fn seal(
         &self,
         document: &[u8],
         now: u64,
+        ttl: Duration,
         config: &SessionConfig,
     ) -> Result<Vec<u8>, Error> {
         match self {
@@ -95,7 +88,7 @@ impl Seal {
             }
             #[cfg(feature = "encrypted")]
             Self::Encrypted { sealer, .. } => {
-                let expires_at = now.saturating_add(config.lifetime.as_secs());
+                let expires_at = now.saturating_add(ttl.as_secs());
                 let token = sealer.seal_at(document, now, expires_at)?;
                 Ok(token.into_bytes())
             }
@@ -140,7 +133,7 @@ fn unsign(
     now: u64,
     config: &SessionConfig,
 ) -> Result<Unsealed, Refusal> {
-    let unsigned = signer.unsign_parts(token, now, Some(config.lifetime.as_secs()))?;
+    let unsigned = signer.unsign_parts(token, now, Some(config.longest_idle().as_secs()))?;
     Ok(Unsealed {
         document: payload::decode(unsigned.value, config.leniency, config.max_inflated_size)?,
         signed_at: unsigned.signed_at,
@@ -171,7 +164,7 @@ fn decrypt(
 ) -> Result<Unsealed, Refusal> {
     let opened = sealer.open_at(token, now)?;
     // The lifetime may have become shorter since.
-    if now.saturating_sub(opened.issued_at) > config.lifetime.as_secs() {
+    if now.saturating_sub(opened.issued_at) > config.longest_idle().as_secs() {
         return Err(Refusal::Expired);
     }
     Ok(Unsealed {
