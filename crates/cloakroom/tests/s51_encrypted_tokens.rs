@@ -8,7 +8,7 @@ mod support;
 use std::time::Duration;
 
 use cloakroom::{
-    Clock, CookieLimit, Error, KeyRing, Protection, Refusal, SecretKey, SessionConfig,
+    Clock, CookieLimit, Error, KeyRing, Keys, Protection, Refusal, SecretKey, SessionConfig,
     SessionManager, Status,
     token::{
         Leniency, base64,
@@ -33,7 +33,7 @@ fn config() -> SessionConfig {
     SessionConfig::native().clock(Clock::manual(NOW))
 }
 
-fn manager(keys: impl Into<KeyRing>, config: SessionConfig) -> SessionManager {
+fn manager(keys: impl Into<Keys>, config: SessionConfig) -> SessionManager {
     SessionManager::encrypted(keys, config).unwrap()
 }
 
