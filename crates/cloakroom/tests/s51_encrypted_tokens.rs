@@ -8,8 +8,8 @@ mod support;
 use std::time::Duration;
 
 use cloakroom::{
-    Clock, CookieLimit, Error, KeyRing, Keys, Protection, Refusal, SecretKey, SessionConfig,
-    SessionManager, Status,
+    Clock, CookieLimit, Error, KeyRing, Keys, Protection, Refusal, ScheduledKey, SecretKey,
+    SessionConfig, SessionManager, Status,
     token::{
         Leniency, base64,
         encrypted::{OpenError, Padding, Purpose, Sealer},
@@ -255,6 +255,46 @@ fn s56_cve_2026_40372_what_a_dropped_key_made_is_refused() {
     assert_eq!(
         refusal(&manager(dropped, config()), &token),
         Refusal::BadSignature
+    );
+}
+
+#[test]
+fn s56_s62_keys_are_replaced_while_encrypted_sessions_go_on() {
+    let clock = Clock::manual(NOW);
+    let config = || SessionConfig::native().clock(clock.clone());
+    let scheduled = |name: &str| ScheduledKey::new(name, named_key(name));
+    let keys = Keys::scheduled([scheduled("old")]).unwrap();
+    let manager = manager(keys.clone(), config());
+    let of_old = alice(&manager);
+    let index = |token: &str| match manager
+        .open_value_now(token)
+        .map(|session| session.status())
+    {
+        Ok(Status::Loaded { key_index, .. }) => Ok(key_index),
+        Ok(status) => panic!("{status:?}"),
+        Err(refusal) => Err(refusal),
+    };
+
+    // The new key seals from its time on; every server had it before.
+    keys.replace([scheduled("new").not_before(NOW + 60), scheduled("old")])
+        .unwrap();
+    assert_eq!(index(&of_old), Ok(0));
+    clock.advance(Duration::from_secs(60));
+    let of_new = alice(&manager);
+    assert_eq!((index(&of_new), index(&of_old)), (Ok(0), Ok(1)));
+    let used: Vec<_> = manager
+        .key_usage()
+        .into_iter()
+        .map(|key| key.verified)
+        .collect();
+    assert_eq!(used.iter().sum::<u64>(), 3);
+
+    // A revoked one opens nothing, though it is listed.
+    keys.replace([scheduled("new"), scheduled("old").revoked()])
+        .unwrap();
+    assert_eq!(
+        (index(&of_new), index(&of_old)),
+        (Ok(0), Err(Refusal::BadSignature))
     );
 }
 
