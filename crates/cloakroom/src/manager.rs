@@ -118,6 +118,7 @@ impl SessionManager {
                     .to_owned(),
             });
         }
+        #[cfg(feature = "encrypted")]
         if let Some(name) = seal::unheeded(protection, &config) {
             return Err(ConfigError::Conflict {
                 name: name.to_owned(),

@@ -257,14 +257,14 @@ impl SessionConfig {
     }
 
     /// The salt that keeps these tokens apart from others under the same key; `cookie-session` unless
-    /// set, as in Flask's session interface.
+    /// set, as in Flask's session interface. Of encrypted sessions it is the purpose that their key is for.
     pub fn salt(mut self, salt: impl Into<Vec<u8>>) -> Self {
         self.salt = salt.into();
         self
     }
 
     /// The hash under the signature; SHA-1 unless set, as in Flask's session interface (its use in HMAC
-    /// is not affected by SHA-1's collisions).
+    /// is not affected by SHA-1's collisions). Encrypted sessions have none.
     pub fn digest(mut self, digest: Digest) -> Self {
         self.digest = digest;
         self

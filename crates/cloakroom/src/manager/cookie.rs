@@ -32,7 +32,7 @@ pub(super) struct CookieSessions {
     pub(super) cookie: PreparedCookie,
     pub(super) config: SessionConfig,
     seal: Prepared<Seal>,
-    protection: Protection,
+    pub(super) protection: Protection,
     format: Format,
     /// How old a cookie may be before a request that only reads renews it; none: it never does.
     renew_after: Option<u64>,

@@ -109,15 +109,12 @@ impl Seal {
 }
 
 /// A setting that this protection would not heed although safety hangs on it.
+#[cfg(feature = "encrypted")]
 pub(super) fn unheeded(protection: Protection, config: &SessionConfig) -> Option<&'static str> {
     match protection {
-        #[cfg(feature = "encrypted")]
         Protection::Signed if config.encrypted.tenant.is_some() => Some("tenant"),
-        #[cfg(feature = "encrypted")]
         Protection::Signed if config.encrypted.accept_signed.is_some() => Some("accept_signed"),
-        #[cfg(feature = "encrypted")]
-        Protection::Encrypted => None,
-        Protection::Signed => None,
+        Protection::Signed | Protection::Encrypted => None,
     }
 }
 

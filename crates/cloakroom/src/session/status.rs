@@ -13,7 +13,8 @@ pub enum Status {
         signed_at: SystemTime,
         /// Which key verified it: 0 is the signing key, from 1 on the fallbacks, the newest first.
         key_index: usize,
-        /// How it was kept from being changed.
+        /// How it was kept from being changed. A signed cookie that an encrypted session comes from has its
+        /// `key_index` among the keys of `SessionConfig::accept_signed`.
         protection: Protection,
     },
     /// The store has an entry for the id in the cookie.

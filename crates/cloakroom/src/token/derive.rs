@@ -21,7 +21,7 @@ use crate::secret::SecretKey;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Purpose {
-    purpose: Vec<u8>,
+    what: Vec<u8>,
     name: Vec<u8>,
     tenant: Option<Vec<u8>>,
 }
@@ -32,7 +32,7 @@ impl Purpose {
     /// The purpose of this name, for all tenants and under no cookie's name.
     pub fn new(purpose: impl AsRef<[u8]>) -> Self {
         Self {
-            purpose: purpose.as_ref().to_vec(),
+            what: purpose.as_ref().to_vec(),
             name: Vec::new(),
             tenant: None,
         }
@@ -66,7 +66,7 @@ impl Purpose {
 
     fn info(&self) -> Vec<u8> {
         let mut info = Self::LABEL.to_vec();
-        for field in [&self.purpose, &self.name].into_iter().chain(&self.tenant) {
+        for field in [&self.what, &self.name].into_iter().chain(&self.tenant) {
             info.extend_from_slice(&(field.len() as u64).to_be_bytes());
             info.extend_from_slice(field);
         }
@@ -84,7 +84,7 @@ mod tests {
 
     fn purpose((purpose, name, tenant): &Fields) -> Purpose {
         Purpose {
-            purpose: purpose.clone(),
+            what: purpose.clone(),
             name: name.clone(),
             tenant: tenant.clone(),
         }
