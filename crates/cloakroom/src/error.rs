@@ -7,7 +7,7 @@ use crate::{Refusal, format::FormatError, store::StoreError, value::ConversionEr
 /// What can go wrong while a handler uses its session.
 ///
 /// In an axum handler `?` turns it into a response: 503 with `Retry-After` if the store could not be
-/// asked, else 500, since all others are the application's or its configuration's doing. It never holds
+/// asked, 401 if nobody is logged in where somebody has to be, else 500, since all others are the application's or its configuration's doing. It never holds
 /// what the session holds.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -79,12 +79,18 @@ pub enum Error {
         /// When the browser should try again.
         retry_after: Duration,
     },
-    /// The operating system gave no random numbers for a session id.
-    #[error("no session id can be made: {0}")]
+    /// The operating system gave no random numbers for a session id or an encrypted cookie.
+    #[error("the session cannot be saved for want of random numbers: {0}")]
     Random(String),
     /// The cookie or the entry is not good, where only a good one will do.
     #[error("the session is refused: {0}")]
     Refused(Refusal),
+    /// The route is for users who are logged in.
+    #[error("nobody is logged in; send the visitor to the login page")]
+    LoginRequired,
+    /// The route is the second step of a login, and there was no first one.
+    #[error("no login has been begun; send the visitor to the login page")]
+    NoLoginBegun,
     /// The response's headers have left, so the cookie can no longer be set.
     #[error(
         "the response has started, so the session can no longer change; change it, or call `save`, before the body streams"
@@ -99,12 +105,14 @@ pub enum Error {
 }
 
 impl Error {
-    /// The status of a response that this error ends: 503 if trying again may help, else 500.
+    /// The status of a response that this error ends: 503 if trying again may help, 401 if the visitor has to log
+    /// in, else 500.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::StoreUnavailable { .. } | Self::Contended { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::LoginRequired | Self::NoLoginBegun => StatusCode::UNAUTHORIZED,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -192,7 +192,7 @@ pub mod value;
 mod web;
 
 pub use clock::Clock;
-pub use config::{ConfigError, CookieLimit, FlaskSettings, Refresh, SessionConfig};
+pub use config::{AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, Refresh, SessionConfig};
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
 pub use manager::SessionManager;
@@ -200,7 +200,10 @@ pub use secret::{
     KeyRing, KeyState, KeyUsage, KeyWatcher, Keys, KeysError, Reloaded, ScheduledKey, SecretKey,
     SecretKeyError,
 };
-pub use session::{Flash, Key, Refusal, Session, SessionKey, Status, Typed, TypedKey};
+pub use session::{
+    Event, EventKind, Flash, Handle, HandleError, Key, Login, PendingUser, Protection, Refusal,
+    Session, SessionKey, Status, Typed, TypedKey, User,
+};
 pub use value::Value;
 #[cfg(feature = "minijinja")]
 pub use web::template;

@@ -1,13 +1,19 @@
 //! How sessions behave: cookie attributes, lifetimes, limits, and Flask's names for them.
 
+#[cfg(feature = "encrypted")]
+mod encrypted;
 mod flask;
 mod flask_session;
+mod lifetimes;
 mod sqlalchemy;
 mod stored;
 
 use std::time::Duration;
 
+#[cfg(feature = "encrypted")]
+pub(crate) use encrypted::EncryptedSettings;
 pub use flask::FlaskSettings;
+pub use lifetimes::AssuranceLevel;
 pub(crate) use stored::StoreSettings;
 
 use crate::{
@@ -15,6 +21,7 @@ use crate::{
     cookie::{Cookie, CookieError, SameSite},
     format::TaggedJson,
     secret::SecretKeyError,
+    session::{Event, Observer},
     store::StoreError,
     token::{Leniency, payload::Compression, signed::Digest},
 };
@@ -40,6 +47,8 @@ pub struct SessionConfig {
     pub(crate) cookie: Cookie,
     pub(crate) profile: Profile,
     pub(crate) lifetime: Duration,
+    pub(crate) remember_lifetime: Option<Duration>,
+    pub(crate) absolute_lifetime: Option<Duration>,
     pub(crate) refresh: Refresh,
     pub(crate) leeway: Duration,
     pub(crate) cookie_limit: CookieLimit,
@@ -52,6 +61,9 @@ pub struct SessionConfig {
     pub(crate) max_inflated_size: usize,
     pub(crate) clock: Clock,
     pub(crate) stored: StoreSettings,
+    pub(crate) observer: Observer,
+    #[cfg(feature = "encrypted")]
+    pub(crate) encrypted: EncryptedSettings,
 }
 
 /// When a session that was opened but not changed gets a new cookie, with a new time and expiry.
@@ -98,6 +110,8 @@ impl Default for SessionConfig {
                 .same_site(SameSite::Lax),
             profile: Profile::Careful,
             lifetime: Duration::from_secs(31 * 24 * 60 * 60),
+            remember_lifetime: None,
+            absolute_lifetime: None,
             refresh: Refresh::After(Duration::from_secs(60 * 60)),
             leeway: Duration::from_secs(5),
             cookie_limit: CookieLimit::Error(crate::cookie::MAX_COOKIE_SIZE),
@@ -110,6 +124,9 @@ impl Default for SessionConfig {
             max_inflated_size: crate::token::payload::DEFAULT_MAX_SIZE,
             clock: Clock::system(),
             stored: StoreSettings::default(),
+            observer: Observer::default(),
+            #[cfg(feature = "encrypted")]
+            encrypted: EncryptedSettings::default(),
         }
     }
 }
@@ -130,6 +147,21 @@ impl SessionConfig {
             },
             ..Self::default()
         }
+    }
+
+    /// What a site without Flask should have: [`default`](Self::default), but the cookie is named
+    /// `__Host-session` and never compressed.
+    ///
+    /// Browsers take a cookie of that name over https only, for the whole host and from no other host
+    /// (RFC 6265bis, section 4.1.3), so no subdomain can plant one. For development over plain http write
+    /// `SessionConfig::native().cookie_name("session").secure(false)`; to share it with subdomains,
+    /// `.cookie_name("__Secure-session").domain("example.com")`.
+    pub fn native() -> Self {
+        Self {
+            compression: Compression::Never,
+            ..Self::default()
+        }
+        .cookie_name("__Host-session")
     }
 
     /// The cookie's name; `session` unless set. Flask's `SESSION_COOKIE_NAME`.
@@ -186,8 +218,9 @@ impl SessionConfig {
         self
     }
 
-    /// How long a cookie is good for after it was signed, permanent or not, in whole seconds; 31 days
-    /// unless set. A permanent session's cookie gets this as its expiry. Flask's
+    /// How long a session lives when nothing happens in it, in whole seconds; 31 days unless set. A signed cookie
+    /// counts from when it was last written, an entry in a store from its last renewal (see
+    /// [`refresh`](Self::refresh)). A permanent session's cookie gets this as its expiry. Flask's
     /// `PERMANENT_SESSION_LIFETIME`.
     #[doc(alias = "PERMANENT_SESSION_LIFETIME")]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
@@ -261,6 +294,23 @@ impl SessionConfig {
     /// The most bytes a cookie may have when inflated; 1 MiB unless set.
     pub fn max_inflated_size(mut self, bytes: usize) -> Self {
         self.max_inflated_size = bytes;
+        self
+    }
+
+    /// Calls this with everything that happens to sessions: logins, ends, refused cookies, conflicts. It runs
+    /// within the request, so it should hand over and return.
+    ///
+    /// ```
+    /// use cloakroom::{EventKind, SessionConfig};
+    ///
+    /// let config = SessionConfig::default().on_event(|event| {
+    ///     if let EventKind::Refused(reason) = event.kind {
+    ///         println!("a cookie was refused: {reason}");
+    ///     }
+    /// });
+    /// ```
+    pub fn on_event(mut self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(observer);
         self
     }
 

@@ -1,3 +1,5 @@
+#[cfg(feature = "encrypted")]
+use std::time::SystemTime;
 use std::{
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
@@ -5,7 +7,7 @@ use std::{
 
 use http::HeaderValue;
 
-use super::{expires, unsendable};
+use super::{expires, seal::Seal, unsendable};
 use crate::{
     ConfigError, Error,
     config::{CookieLimit, Profile, Refresh, SessionConfig},
@@ -14,40 +16,35 @@ use crate::{
     json::JsonError,
     secret::{KeyUsage, Keys, Prepared},
     session::{
-        Backend, Change, Commit, CookieCommit, Entries, Home, Refusal, Session, State, Status,
-        decide_cookie,
-    },
-    token::{
-        payload::{self, PayloadError},
-        signed::{SignerOptions, TimestampSigner, TokenError, TokenErrorReason},
+        Backend, Change, Commit, CookieCommit, Entries, EventKind, Home, Protection, Refusal,
+        Session, State, Status, decide_cookie,
     },
 };
 
-/// Sessions that the browser keeps, in a signed cookie.
+/// Sessions that the browser keeps, in a signed or an encrypted cookie.
 pub(super) struct CookieSessions {
     pub(super) cookie: PreparedCookie,
     pub(super) config: SessionConfig,
-    signer: Prepared<TimestampSigner>,
+    seal: Prepared<Seal>,
+    protection: Protection,
     format: Format,
     /// How old a cookie may be before a request that only reads renews it; none: it never does.
     renew_after: Option<u64>,
 }
 
 impl CookieSessions {
-    pub(super) fn new(keys: impl Into<Keys>, config: SessionConfig) -> Result<Self, ConfigError> {
+    pub(super) fn new(
+        protection: Protection,
+        keys: Keys,
+        config: SessionConfig,
+    ) -> Result<Self, ConfigError> {
         // The rules are checked here; the size is checked with the largest keys at hand, when saving.
         config.cookie.clone().rules(Rules::Strict).prepare()?;
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
-        let options = SignerOptions::flask()
-            .digest(config.digest)
-            .leniency(config.leniency);
-        let (salt, leeway, legacy_epoch) =
-            (config.salt.clone(), config.leeway, config.legacy_epoch);
         let now = config.clock.unix_seconds();
-        let signer = Prepared::new(keys.into(), now, move |ring| {
-            TimestampSigner::with_options(ring.clone(), &salt, &options)
-                .leeway(leeway)
-                .legacy_epoch(legacy_epoch)
+        let settings = config.clone();
+        let seal = Prepared::new(keys, now, move |ring| {
+            Seal::new(protection, ring, &settings)
         });
         let renew_after = match config.refresh {
             Refresh::After(after) => Some(after.min(config.lifetime / 10).as_secs()),
@@ -55,7 +52,8 @@ impl CookieSessions {
         };
         Ok(Self {
             cookie,
-            signer,
+            seal,
+            protection,
             format: Format::Tagged(config.format.clone()),
             config,
             renew_after,
@@ -64,42 +62,53 @@ impl CookieSessions {
 
     pub(super) fn open(self: &Arc<Self>, token: &[u8]) -> Result<Session, Refusal> {
         let now = self.config.clock.unix_seconds();
-        let signer = self.signer.at(now);
-        let max_age = Some(self.config.lifetime.as_secs());
-        let unsigned = signer.value.unsign_parts(token, now, max_age)?;
-        signer.verified(unsigned.key_index, now);
-        let document = payload::decode(
-            unsigned.value,
-            self.config.leniency,
-            self.config.max_inflated_size,
-        )?;
-        let document = String::from_utf8(document).map_err(|_| Refusal::BadPayload)?;
+        let seal = self.seal.at(now);
+        let unsealed = seal.value.open(token, now, &self.config)?;
+        if unsealed.protection == self.protection {
+            seal.verified(unsealed.key_index, now);
+        }
+        let document = String::from_utf8(unsealed.document).map_err(|_| Refusal::BadPayload)?;
         let entries = Entries::open(&self.config.format, document)?;
-        let signed_at = UNIX_EPOCH.checked_add(Duration::from_secs(unsigned.signed_at));
+        let signed_at = UNIX_EPOCH.checked_add(Duration::from_secs(unsealed.signed_at));
         let status = Status::Loaded {
             signed_at: signed_at.unwrap_or(UNIX_EPOCH),
-            key_index: unsigned.key_index,
+            key_index: unsealed.key_index,
+            protection: unsealed.protection,
         };
-        Ok(self.session(entries, status))
+        let state = State::new(entries, status, Home::Cookie);
+        if now.saturating_sub(unsealed.signed_at) > self.config.idle(&state, &self.format).as_secs()
+        {
+            return Err(Refusal::Expired);
+        }
+        if self.config.lifetime_is_over(&state, &self.format) {
+            return Err(Refusal::LifetimeOver);
+        }
+        Ok(Session::new(state, self.clone()))
     }
 
     pub(super) fn session(self: &Arc<Self>, entries: Entries, status: Status) -> Session {
         Session::new(State::new(entries, status, Home::Cookie), self.clone())
     }
 
-    /// What the keys do and have done.
-    pub(super) fn key_usage(&self) -> Vec<KeyUsage> {
-        self.signer
-            .keys()
-            .usage_at(self.config.clock.unix_seconds())
+    /// The cookie's value for what the session holds now.
+    pub(super) fn seal(&self, state: &State) -> Result<Vec<u8>, Error> {
+        let document = state.entries.to_bytes(&self.format)?;
+        let now = self.config.clock.unix_seconds();
+        let ttl = self.config.time_to_live(state, &self.format);
+        let seal = self.seal.at(now);
+        seal.value.seal(&document, now, ttl, &self.config)
     }
 
-    pub(super) fn seal(&self, document: &[u8]) -> Vec<u8> {
-        let mut token = Vec::with_capacity(document.len() * 4 / 3 + 128);
-        payload::encode_into(&mut token, document, self.config.compression);
+    /// What the keys do and have done.
+    pub(super) fn key_usage(&self) -> Vec<KeyUsage> {
         let now = self.config.clock.unix_seconds();
-        self.signer.at(now).value.sign_into(&mut token, 0, now);
-        token
+        self.seal.keys().usage_at(now)
+    }
+
+    #[cfg(feature = "encrypted")]
+    pub(super) fn accepts_signed_until(&self) -> Option<SystemTime> {
+        let now = self.config.clock.unix_seconds();
+        self.seal.at(now).value.accepts_signed_until()
     }
 
     fn change(&self, state: &State) -> Change {
@@ -115,6 +124,12 @@ impl CookieSessions {
             return Change::Modified;
         }
         let due = match (self.config.refresh, self.renew_after, &state.status) {
+            // It was written the way that is being left.
+            (Refresh::After(_) | Refresh::EachRequest, _, Status::Loaded { protection, .. })
+                if *protection != self.protection =>
+            {
+                true
+            }
             (Refresh::EachRequest, ..) => state.permanent(&self.format),
             (_, Some(after), Status::Loaded { signed_at, .. }) => {
                 let now = UNIX_EPOCH + Duration::from_secs(self.config.clock.unix_seconds());
@@ -131,19 +146,25 @@ impl CookieSessions {
     }
 
     fn set(&self, state: &State) -> Result<HeaderValue, Error> {
-        let document = state.entries.to_bytes(&self.format)?;
-        let value = self.seal(&document);
+        let too_large = |size, limit| Error::CookieTooLarge {
+            size,
+            limit,
+            largest: state.entries.largest(3),
+        };
+        let value = self.seal(state).map_err(|error| match error {
+            Error::CookieTooLarge { size, limit, .. } => too_large(size, limit),
+            other => other,
+        })?;
         let size = self.cookie.name().len() + value.len();
         if let CookieLimit::Error(limit) = self.config.cookie_limit
             && size > limit
         {
-            return Err(Error::CookieTooLarge {
-                size,
-                limit,
-                largest: state.entries.largest(3),
-            });
+            return Err(too_large(size, limit));
         }
-        let expires = state.permanent(&self.format).then(|| expires(&self.config));
+        let expires = state.permanent(&self.format).then(|| {
+            let ttl = self.config.time_to_live(state, &self.format);
+            expires(&self.config, ttl)
+        });
         let header = self
             .cookie
             .set_header(&value, expires)
@@ -167,36 +188,46 @@ impl Backend for CookieSessions {
         &self.format
     }
 
+    fn config(&self) -> &SessionConfig {
+        &self.config
+    }
+
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {
-        Commit::Done(session.with_state(|state| {
-            match decide_cookie(state.entries.is_empty(), self.change(state)) {
-                CookieCommit::Nothing => Ok(None),
-                CookieCommit::Set => self.set(state).map(Some),
-                CookieCommit::Delete => self.cookie.delete_header().map(Some).map_err(unsendable),
+        let (header, happened) = session.with_state(|state| {
+            let loaded = matches!(state.status, Status::Loaded { .. });
+            if (state.modified || loaded) && self.config.lacks_beginning(state, &self.format) {
+                state.stamp(&self.format, self.config.clock.unix_seconds());
             }
-        }))
+            let change = self.change(state);
+            match decide_cookie(state.is_empty(), change) {
+                CookieCommit::Nothing => (Ok(None), None),
+                CookieCommit::Set => {
+                    let header = self.set(state).map(Some);
+                    let happened = header.is_ok().then(|| happened(state, change));
+                    (header, happened.flatten())
+                }
+                CookieCommit::Delete => {
+                    let header = self.cookie.delete_header().map(Some).map_err(unsendable);
+                    (header, loaded.then_some(EventKind::Destroyed))
+                }
+            }
+        });
+        if let (Ok(_), Some(happened)) = (&header, happened) {
+            session.tell(happened);
+        }
+        Commit::Done(header)
     }
 }
 
-impl From<TokenError> for Refusal {
-    fn from(error: TokenError) -> Self {
-        match error.reason() {
-            TokenErrorReason::TimestampMissing | TokenErrorReason::TimestampMalformed => {
-                Self::BadTimestamp
-            }
-            TokenErrorReason::TooOld => Self::Expired,
-            TokenErrorReason::FromTheFuture => Self::FromTheFuture,
-            _ => Self::BadSignature,
-        }
-    }
-}
-
-impl From<PayloadError> for Refusal {
-    fn from(error: PayloadError) -> Self {
-        match error {
-            PayloadError::TooLarge { .. } => Self::TooLarge,
-            _ => Self::BadPayload,
-        }
+/// What it means that the cookie is set.
+fn happened(state: &mut State, change: Change) -> Option<EventKind> {
+    let first = !std::mem::replace(&mut state.announced, true);
+    match (change, &state.status) {
+        (Change::RenewalDue, _) => Some(EventKind::Renewed),
+        _ if state.login.take().is_some() => Some(EventKind::LoggedIn),
+        _ if !first => None,
+        (_, Status::Loaded { .. }) => state.regenerated.then_some(EventKind::Regenerated),
+        _ => Some(EventKind::Created),
     }
 }
 

@@ -16,8 +16,8 @@ use crate::{
     format::{Format, Serialization},
     secret::{KeyUsage, Keys, Prepared},
     session::{
-        Backend, Commit, Entries, Entry, Home, ID_BYTES, Refusal, Session, SessionId, State,
-        Status, Stored, encoded_length,
+        Backend, Commit, Entries, Entry, EventKind, Home, ID_BYTES, Refusal, Session, SessionId,
+        State, Status, Stored, encoded_length,
     },
     store::{
         CreateError, DeleteError, MAX_KEY, Record, ReplaceError, Store, StoreError, StoreErrorKind,
@@ -126,6 +126,9 @@ impl StoredSessions {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let mut state = State::new(entries, Status::Stored, Home::Cookie);
+        if self.config.lifetime_is_over(&state, &self.format) {
+            return Ok(Err(Refusal::LifetimeOver));
+        }
         let permanent = state.permanent(&self.format);
         let mut stored = self.stored(Entry::Live { id, base }, permanent);
         stored.key_retired = key_retired;
@@ -241,22 +244,27 @@ impl StoredSessions {
                 Outcome::NotRenewed => return Ok(None),
                 Outcome::Written(mark, record) => {
                     self.committed(mark, session, record);
+                    if let Some(happened) = happened(&plan.step, session) {
+                        session.tell(happened);
+                    }
                     return self.header(&plan, session);
                 }
                 Outcome::Ended => {
+                    if let Step::Delete(..) = plan.step {
+                        session.tell(EventKind::Destroyed);
+                    }
                     session.with_state(State::ended);
                     return self.cookie.delete_header().map(Some).map_err(unsendable);
                 }
                 Outcome::Gone => {
-                    tracing::debug!(
-                        "the session ended while the request was under way; its changes are dropped"
-                    );
+                    session.tell(EventKind::Gone);
                     session.with_state(State::gone);
                     // The browser's cookie is left alone: by now it may hold the id of a new login.
                     return Ok(None);
                 }
                 Outcome::Missed(key, current) => {
                     misses += 1;
+                    session.tell(EventKind::Conflict);
                     let Some(entries) = self.reread(&current)? else {
                         session.with_state(State::gone);
                         return Ok(None);
@@ -273,13 +281,14 @@ impl StoredSessions {
     }
 
     async fn carry_out(&self, plan: &Plan, session: &Session) -> Result<Outcome, Error> {
-        let ttl = self.config.lifetime;
+        let ttl = plan.ttl;
         match &plan.step {
             Step::Nothing => Ok(Outcome::Unchanged),
             Step::Forget => Ok(Outcome::Ended),
             Step::Touch(key) => match self.store.touch(key, ttl).await {
                 Ok(()) => {
                     self.renewed(key);
+                    session.tell(EventKind::Renewed);
                     Ok(Outcome::Unchanged)
                 }
                 Err(TouchError::NotFound) => Ok(Outcome::Gone),
@@ -290,7 +299,7 @@ impl StoredSessions {
                 }
             },
             Step::Create(value) => {
-                let (id, base) = self.create(value).await?;
+                let (id, base) = self.create(value, ttl).await?;
                 session.with_state(|state| state.enter(id, base));
                 Ok(Outcome::Written(plan.mark, None))
             }
@@ -320,16 +329,12 @@ impl StoredSessions {
     }
 
     /// An entry under a new id.
-    async fn create(&self, value: &Bytes) -> Result<(SessionId, Record), Error> {
+    async fn create(&self, value: &Bytes, ttl: Duration) -> Result<(SessionId, Record), Error> {
         for _ in 0..MOST_COLLISIONS {
             let id = SessionId::generate(self.config.stored.id_length)
                 .map_err(|error| Error::Random(error.to_string()))?;
             let key = self.key(&id);
-            match self
-                .store
-                .create(&key, value.clone(), self.config.lifetime)
-                .await
-            {
+            match self.store.create(&key, value.clone(), ttl).await {
                 Ok(record) => {
                     self.renewed(&key);
                     return Ok((id, record));
@@ -373,7 +378,7 @@ impl StoredSessions {
             let Entry::Live { id, .. } = &stored.entry else {
                 return Ok(None);
             };
-            let expires = permanent.then(|| expires(&self.config));
+            let expires = permanent.then(|| expires(&self.config, plan.ttl));
             self.cookie
                 .set_header(self.cookie_value(id).as_bytes(), expires)
                 .map(Some)
@@ -407,6 +412,17 @@ enum Outcome {
     Missed(String, Record),
 }
 
+/// What it means that this was written.
+fn happened(step: &Step, session: &Session) -> Option<EventKind> {
+    let login = session.with_state(|state| state.login.take());
+    match step {
+        Step::Create(_) | Step::Move(..) if login.is_some() => Some(EventKind::LoggedIn),
+        Step::Create(_) => Some(EventKind::Created),
+        Step::Move(..) => Some(EventKind::Regenerated),
+        _ => None,
+    }
+}
+
 /// A wait that grows, different for everyone.
 fn jitter(misses: u32) -> Duration {
     use std::hash::BuildHasher;
@@ -418,6 +434,10 @@ fn jitter(misses: u32) -> Duration {
 impl Backend for StoredSessions {
     fn format(&self) -> &Format {
         &self.format
+    }
+
+    fn config(&self) -> &SessionConfig {
+        &self.config
     }
 
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {

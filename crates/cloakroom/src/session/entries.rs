@@ -186,13 +186,9 @@ impl Entries {
         self.list.len() + self.others.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Whether there is nothing but Flask's own note that the session is permanent.
-    pub(crate) fn is_empty_but_permanent(&self) -> bool {
-        self.len() == usize::from(self.contains(PERMANENT))
+    /// Whether there is nothing but these keys.
+    pub(crate) fn holds_only(&self, keys: &[&str]) -> bool {
+        self.len() == keys.iter().filter(|key| self.contains(key)).count()
     }
 
     /// The keys that are text, in order of their code points.

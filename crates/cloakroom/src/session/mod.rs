@@ -2,14 +2,19 @@
 
 mod commit;
 mod entries;
+mod event;
 mod flash;
+mod handle;
 mod id;
+mod identity;
 mod journal;
 mod key;
+mod login;
 mod state;
 mod status;
 mod stored;
 mod typed;
+mod user;
 
 use std::{
     fmt,
@@ -20,15 +25,21 @@ use std::{
 use http::HeaderValue;
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use event::{Event, EventKind};
 pub use flash::Flash;
+pub use handle::{Handle, HandleError};
 pub use key::{Key, SessionKey, TypedKey};
-pub use status::{Refusal, Status};
+pub use login::Login;
+pub use status::{Protection, Refusal, Status};
 pub use typed::Typed;
+pub use user::{PendingUser, User};
 
 pub(crate) use commit::{
     Change, Content, CookieCommit, Identity, Origin, StoreCommit, decide_cookie, decide_store,
 };
 pub(crate) use entries::Entries;
+pub(crate) use event::Observer;
+pub(crate) use handle::HANDLE_BYTES;
 pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
 pub(crate) use journal::Operation;
 use state::Saved;
@@ -36,7 +47,7 @@ pub(crate) use state::{Home, State};
 pub(crate) use stored::{Entry, Stored};
 
 use crate::{
-    Error,
+    Error, SessionConfig,
     format::{Format, TaggedJson},
     store::Record,
     value::{Dict, Value, from_value, to_value},
@@ -89,6 +100,8 @@ struct Inner {
 /// What a session needs from the room that opened it.
 pub(crate) trait Backend: Send + Sync {
     fn format(&self) -> &Format;
+
+    fn config(&self) -> &SessionConfig;
 
     /// Makes what the session holds now last, and says what the response has to set.
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a>;
@@ -317,11 +330,6 @@ impl Session {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// What the cookie or the entry is made of: what was not changed, byte for byte as it came.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        self.read().entries.to_bytes(self.format())
-    }
-
     /// Whether the request brought no session that could be opened.
     pub fn is_new(&self) -> bool {
         !matches!(self.read().status, Status::Loaded { .. } | Status::Stored)
@@ -436,12 +444,33 @@ impl Session {
         })
     }
 
+    /// Tells whoever wants to know what has happened to this session.
+    pub(crate) fn tell(&self, kind: EventKind) {
+        let (session, subject) = self.with_state(|state| {
+            let subject = state.subject(self.format());
+            (
+                state.handle(self.format()),
+                subject.or_else(|| state.left.clone()),
+            )
+        });
+        self.config().observer.tell(&Event {
+            kind,
+            session,
+            subject: subject.as_deref(),
+            headers: None,
+        });
+    }
+
     pub(crate) fn with_state<R>(&self, with: impl FnOnce(&mut State) -> R) -> R {
         with(&mut self.lock())
     }
 
     fn format(&self) -> &Format {
         self.inner.backend.format()
+    }
+
+    fn config(&self) -> &SessionConfig {
+        self.inner.backend.config()
     }
 
     fn read(&self) -> MutexGuard<'_, State> {

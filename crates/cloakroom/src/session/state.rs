@@ -1,6 +1,9 @@
 use http::HeaderValue;
 
-use super::{Entries, Entry, Flash, Operation, PERMANENT, SessionId, Status, Stored};
+use super::{
+    Entries, Entry, Flash, Handle, Login, Operation, PERMANENT, SessionId, Status, Stored,
+    identity::{CREATED, HANDLE, SUBJECT},
+};
 use crate::{Error, format::Format, store::Record, value::Value};
 
 /// Everything that is known of a session in this request.
@@ -13,6 +16,12 @@ pub(crate) struct State {
     /// Counts changes, so that `update` notices one made meanwhile.
     pub(crate) version: u64,
     pub(crate) home: Home,
+    /// The login of this request, until it is saved.
+    pub(crate) login: Option<Login>,
+    /// Who was logged in before this request logged them out.
+    pub(crate) left: Option<String>,
+    /// Whether it has been told that the session is there.
+    pub(crate) announced: bool,
     /// Flashes taken out in this request, for later calls.
     pub(super) taken: Option<Vec<Flash>>,
     /// What `save` has decided: in a cookie session until something changes again.
@@ -38,10 +47,24 @@ impl State {
             regenerated: false,
             version: 0,
             home,
+            login: None,
+            left: None,
+            announced: false,
             taken: None,
             saved: None,
             closed: false,
         }
+    }
+
+    /// Whether there is nothing in it that would need a cookie. When it began is kept for what is in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.holds_only(&[CREATED])
+    }
+
+    /// Whether there is nothing in it that would need an entry in a store: as Flask-Session counts, whether it is
+    /// permanent is nothing.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.entries.holds_only(&[CREATED, PERMANENT])
     }
 
     /// Whether the session is permanent; Flask's `session.permanent`.
@@ -72,6 +95,9 @@ impl State {
     }
 
     pub(super) fn remove(&mut self, format: &Format, key: &str) -> Option<Value> {
+        if key == SUBJECT {
+            self.leave(format);
+        }
         let value = self.entries.remove(format, key)?;
         self.changed(|| Operation::Remove(key.to_owned()));
         Some(value)
@@ -82,11 +108,30 @@ impl State {
             Home::Cookie => false,
             Home::Store(stored) => stored.clearing_keeps_permanent,
         };
+        self.leave(format);
         let clear = Operation::Clear { keep_permanent };
         if let Err(error) = clear.replay(&mut self.entries, format) {
             tracing::warn!(%error, "session change lost");
         }
         self.changed(|| clear);
+    }
+
+    /// Remembers who is about to be logged out.
+    fn leave(&mut self, format: &Format) {
+        if self.left.is_none() {
+            self.left = self.subject(format);
+        }
+    }
+
+    /// What the session may be called in lists and logs.
+    pub(crate) fn handle(&self, format: &Format) -> Option<Handle> {
+        match &self.home {
+            Home::Cookie => self.text(format, HANDLE)?.parse().ok(),
+            Home::Store(stored) => match &stored.entry {
+                Entry::Live { id, .. } => Some(Handle::of(id)),
+                Entry::None | Entry::Gone => None,
+            },
+        }
     }
 
     /// The session has changed, by this operation.

@@ -6,7 +6,7 @@ use http::{StatusCode, header::RETRY_AFTER, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Error, Session, Typed,
+    Error, PendingUser, Session, Typed, User,
     cookie::{CookieError, RequestCookies, SetCookie},
 };
 
@@ -38,6 +38,31 @@ impl<S: Sync, T: Serialize + DeserializeOwned> FromRequestParts<S> for Typed<T> 
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         open(parts).await.and_then(Self::open)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for User {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        open(parts).await.and_then(Self::of)
+    }
+}
+
+/// None if nobody is logged in.
+impl<S: Sync> OptionalFromRequestParts<S> for User {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
+        Ok(Self::of(open(parts).await?).ok())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for PendingUser {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        open(parts).await.and_then(Self::of)
     }
 }
 
@@ -90,7 +115,9 @@ impl IntoResponse for CookieError {
 }
 
 fn failure(status: StatusCode, error: &dyn std::error::Error) -> Response {
-    tracing::error!(%error, "request failed");
+    if status.is_server_error() {
+        tracing::error!(%error, "request failed");
+    }
     let body = if cfg!(debug_assertions) {
         error.to_string()
     } else {

@@ -60,6 +60,36 @@ impl SessionLayer {
         SessionManager::signed(keys, config).map(Self::new)
     }
 
+    /// Sessions in an encrypted cookie, which the browser can neither read nor change, with
+    /// [`SessionConfig::native`].
+    ///
+    /// ```
+    /// use cloakroom::{SecretKey, SessionLayer};
+    ///
+    /// let sessions = SessionLayer::encrypted(SecretKey::generate()?);
+    /// # Ok::<(), cloakroom::SecretKeyError>(())
+    /// ```
+    #[cfg(feature = "encrypted")]
+    pub fn encrypted(keys: impl Into<Keys>) -> Self {
+        // As above.
+        #[allow(clippy::expect_used)]
+        Self::encrypted_with(keys, SessionConfig::native())
+            .expect("the native settings are consistent")
+    }
+
+    /// Sessions in an encrypted cookie with other settings, such as a [tenant](SessionConfig::tenant).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the cookie's attributes contradict each other or no browser would keep it.
+    #[cfg(feature = "encrypted")]
+    pub fn encrypted_with(
+        keys: impl Into<Keys>,
+        config: SessionConfig,
+    ) -> Result<Self, ConfigError> {
+        SessionManager::encrypted(keys, config).map(Self::new)
+    }
+
     /// Sessions in a store, with [`SessionConfig::default`].
     ///
     /// ```

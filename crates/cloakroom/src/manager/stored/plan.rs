@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::StoredSessions;
@@ -16,6 +18,8 @@ pub(super) struct Plan {
     /// Whether the response sets the cookie.
     pub(super) cookie: bool,
     pub(super) mark: Mark,
+    /// How long the session lives from now on if nothing happens.
+    pub(super) ttl: Duration,
 }
 
 /// How far the request's changes are in what is written.
@@ -48,7 +52,16 @@ pub(super) enum Step {
 impl StoredSessions {
     /// What the end of the request has to do.
     pub(super) fn plan(&self, state: &mut State) -> Result<Plan, Error> {
-        let content = if state.entries.is_empty_but_permanent() {
+        if self.config.lacks_beginning(state, &self.format) {
+            let opened = matches!(&state.home, Home::Store(stored) if matches!(stored.entry, Entry::Live { .. }));
+            if opened || state.modified {
+                state.stamp(&self.format, self.config.clock.unix_seconds());
+            }
+        }
+        // A store counts whole seconds, and none is no time to live.
+        let ttl = self.config.time_to_live(state, &self.format);
+        let ttl = ttl.max(Duration::from_secs(1));
+        let content = if state.is_bare() {
             Content::Empty
         } else {
             Content::Filled
@@ -66,6 +79,7 @@ impl StoredSessions {
                 step: Step::Nothing,
                 cookie: false,
                 mark: Mark::default(),
+                ttl,
             });
         };
         let changed = stored.committed != version;
@@ -83,7 +97,7 @@ impl StoredSessions {
         let change = match (changed, identity, origin) {
             // What is there already need not be written again; where only changes renew, this is one.
             (true, Identity::Same, _) if same_bytes => match self.renew_after {
-                Some(_) => self.renewal(key.as_deref(), base),
+                Some(_) => self.renewal(key.as_deref(), base, ttl),
                 None => Change::RenewalDue,
             },
             // Nothing is stored, and nothing but a new id was asked for: nothing needs it.
@@ -99,7 +113,7 @@ impl StoredSessions {
                 Change::None
             }
             (true, ..) => Change::Modified,
-            (false, ..) => self.renewal(key.as_deref(), base),
+            (false, ..) => self.renewal(key.as_deref(), base, ttl),
         };
         let step = match (decide_store(origin, content, change, identity), key, base) {
             (StoreCommit::Forget, ..) => Step::Forget,
@@ -137,16 +151,17 @@ impl StoredSessions {
             step,
             cookie,
             mark: Mark::of(state),
+            ttl,
         })
     }
 
     /// Whether a request that changed nothing gives the entry a new expiry.
-    fn renewal(&self, key: Option<&str>, base: Option<&Record>) -> Change {
+    fn renewal(&self, key: Option<&str>, base: Option<&Record>, ttl: Duration) -> Change {
         let (Some(after), Some(key), Some(base)) = (self.renew_after, key, base) else {
             return Change::None;
         };
         let due = match base.expires_in {
-            Some(left) => self.config.lifetime.saturating_sub(left).as_secs() > after,
+            Some(left) => ttl.saturating_sub(left).as_secs() > after,
             None => self
                 .renewals
                 .due(key, self.config.clock.unix_seconds(), after),

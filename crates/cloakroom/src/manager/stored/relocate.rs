@@ -23,7 +23,7 @@ impl StoredSessions {
         base: &Record,
         value: &Bytes,
     ) -> Result<Outcome, Error> {
-        let (id, mut record) = self.create(value).await?;
+        let (id, mut record) = self.create(value, plan.ttl).await?;
         let key = self.key(&id);
         let mut base = base.clone();
         let mut mark = plan.mark;
@@ -44,11 +44,12 @@ impl StoredSessions {
                 Err(DeleteError::NotFound) => None,
             };
             session.with_state(|state| state.back_to(old));
-            match self.catch_up(session, &key, &record, current).await {
+            match self
+                .catch_up(session, &key, &record, current, plan.ttl)
+                .await
+            {
                 // Others have emptied it meanwhile: an end, and no session under a new id.
-                Ok(Some((current, ..)))
-                    if session.with_state(|state| state.entries.is_empty_but_permanent()) =>
-                {
+                Ok(Some((current, ..))) if session.with_state(|state| state.is_bare()) => {
                     self.discard(&key).await;
                     return Ok(Outcome::Missed(old_key.to_owned(), current));
                 }
@@ -74,6 +75,7 @@ impl StoredSessions {
         new_key: &str,
         record: &Record,
         current: Option<Record>,
+        ttl: Duration,
     ) -> Result<Option<(Record, Record, Mark)>, Error> {
         let Some(current) = current else {
             return Ok(None);
@@ -86,7 +88,6 @@ impl StoredSessions {
             let value = state.entries.to_bytes(&self.format)?;
             Ok::<_, Error>((Bytes::from(value), Mark::of(state)))
         })?;
-        let ttl = self.config.lifetime;
         match self.store.replace(new_key, record, value, ttl).await {
             Ok(record) => Ok(Some((current, record, mark))),
             Err(ReplaceError::Failed(error)) => Err(self.failed(error)),
