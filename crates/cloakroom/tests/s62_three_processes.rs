@@ -21,7 +21,8 @@ use axum::{
     routing::get,
 };
 use cloakroom::{
-    Clock, Error, KeyState, Keys, SecretKey, Session, SessionConfig, SessionLayer, SessionManager,
+    Clock, ConfigError, Error, KeyState, Keys, SecretKey, Session, SessionConfig, SessionLayer,
+    SessionManager,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -60,8 +61,15 @@ fn only_new() -> String {
 
 // The servers ---------------------------------------------------------------------------------------------------------
 
-const TEST: &str = "s62_rotating_under_load_across_three_processes_logs_nobody_out";
 const KEY_FILE: &str = "CLOAKROOM_TEST_KEY_FILE";
+
+/// Under which the sessions of a test are.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// The test that calls itself as a server.
+    test: &'static str,
+    manager: fn(Keys, SessionConfig) -> Result<SessionManager, ConfigError>,
+}
 
 #[derive(Clone)]
 struct Site {
@@ -70,14 +78,14 @@ struct Site {
 }
 
 /// What a process of the site does, until it is killed.
-async fn serve(key_file: PathBuf) {
+async fn serve(kind: Kind, key_file: PathBuf) {
     let clock = Clock::manual(START);
     let keys = Keys::from_file(key_file).unwrap();
     let _watcher = keys.watch(Duration::from_secs(1));
     let config = SessionConfig::default()
         .lifetime(Duration::from_secs(LIFETIME))
         .clock(clock.clone());
-    let manager = SessionManager::signed(keys, config).unwrap();
+    let manager = (kind.manager)(keys, config).unwrap();
     let site = Site {
         manager: manager.clone(),
         clock,
@@ -142,11 +150,11 @@ struct Server {
 }
 
 impl Server {
-    fn start(folder: &Path, name: &str, keys: &str) -> Self {
+    fn start(kind: Kind, folder: &Path, name: &str, keys: &str) -> Self {
         let key_file = folder.join(name).with_extension("json");
         put(&key_file, keys);
         let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", TEST, "--nocapture", "--test-threads=1"])
+            .args(["--exact", kind.test, "--nocapture", "--test-threads=1"])
             .env(KEY_FILE, &key_file)
             .stdout(Stdio::piped())
             .spawn()
@@ -399,10 +407,11 @@ impl Load {
 }
 
 /// What somebody makes who has the old key and a clock.
-fn cookie_of_the_old_key() -> String {
+fn cookie_of_the_old_key(kind: Kind) -> String {
     let secret = OLD.rsplit('"').nth(1).unwrap();
     let config = SessionConfig::default().clock(Clock::manual(OLD_ENDS));
-    let manager = SessionManager::signed(SecretKey::new(secret).unwrap(), config).unwrap();
+    let key = SecretKey::new(secret).unwrap();
+    let manager = (kind.manager)(key.into(), config).unwrap();
     let session = manager.new_session();
     session.insert("username", "mallory").unwrap();
     manager.cookie_value(&session).unwrap()
@@ -418,13 +427,32 @@ async fn verified(servers: &[Server], id: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s62_rotating_under_load_across_three_processes_logs_nobody_out() {
+    rotate(Kind {
+        test: "s62_rotating_under_load_across_three_processes_logs_nobody_out",
+        manager: |keys, config| SessionManager::signed(keys, config),
+    })
+    .await;
+}
+
+#[cfg(feature = "encrypted")]
+#[tokio::test(flavor = "multi_thread")]
+async fn s62_encrypted_sessions_are_rotated_under_load_as_well() {
+    rotate(Kind {
+        test: "s62_encrypted_sessions_are_rotated_under_load_as_well",
+        manager: |keys, config| SessionManager::encrypted(keys, config),
+    })
+    .await;
+}
+
+async fn rotate(kind: Kind) {
     use KeyState::{Ended, Signs, Verifies};
     const VISITORS: usize = 36;
     if let Some(file) = std::env::var_os(KEY_FILE) {
-        return serve(file.into()).await;
+        return serve(kind, file.into()).await;
     }
     let folder = tempfile::tempdir().unwrap();
-    let servers = ["a", "b", "late"].map(|name| Server::start(folder.path(), name, &only_old()));
+    let servers =
+        ["a", "b", "late"].map(|name| Server::start(kind, folder.path(), name, &only_old()));
     let [a, b, late] = &servers;
     let ports: Vec<u16> = servers.iter().map(|server| server.port).collect();
 
@@ -510,7 +538,7 @@ async fn s62_rotating_under_load_across_three_processes_logs_nobody_out() {
         used[1],
         "nobody needs the old key"
     );
-    let copied = cookie_of_the_old_key();
+    let copied = cookie_of_the_old_key(kind);
     assert_eq!(a.ask_as("/read", &copied).await, " 0");
     assert_eq!(late.ask_as("/read", &copied).await, "mallory 0");
 
