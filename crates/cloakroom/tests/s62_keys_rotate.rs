@@ -354,11 +354,19 @@ fn s56_a_revocation_holds_from_the_reload_on() {
 /// Whoever asks after the reload has returned is refused, while others read all the time.
 #[test]
 fn s56_a_revocation_holds_for_every_thread() {
+    /// Ends the readers, whatever becomes of the test.
+    struct End<'a>(&'a AtomicBool);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     let clock = Clock::manual(NOW);
     let keys = Keys::scheduled([key("k0")]).unwrap();
     let sessions = manager(&keys, &clock);
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _end = End(&done);
         for _ in 0..3 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
@@ -384,7 +392,6 @@ fn s56_a_revocation_holds_for_every_thread() {
                 "{new}"
             );
         }
-        done.store(true, Ordering::Relaxed);
     });
 }
 
