@@ -5,8 +5,10 @@ mod encrypted;
 mod flask;
 mod flask_session;
 mod lifetimes;
+mod max_sessions;
 mod sqlalchemy;
 mod stored;
+mod user_sessions;
 
 use std::time::Duration;
 
@@ -14,7 +16,10 @@ use std::time::Duration;
 pub(crate) use encrypted::EncryptedSettings;
 pub use flask::FlaskSettings;
 pub use lifetimes::AssuranceLevel;
+pub use max_sessions::MaxSessions;
+pub use stored::Layout;
 pub(crate) use stored::StoreSettings;
+pub use user_sessions::UserSessions;
 
 use crate::{
     Clock,
@@ -62,6 +67,7 @@ pub struct SessionConfig {
     pub(crate) clock: Clock,
     pub(crate) stored: StoreSettings,
     pub(crate) observer: Observer,
+    pub(crate) user_sessions: Option<UserSessions>,
     #[cfg(feature = "encrypted")]
     pub(crate) encrypted: EncryptedSettings,
 }
@@ -125,6 +131,7 @@ impl Default for SessionConfig {
             clock: Clock::system(),
             stored: StoreSettings::default(),
             observer: Observer::default(),
+            user_sessions: None,
             #[cfg(feature = "encrypted")]
             encrypted: EncryptedSettings::default(),
         }

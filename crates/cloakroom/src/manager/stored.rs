@@ -1,26 +1,37 @@
+mod codec;
+mod everything;
 mod plan;
 mod relocate;
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use self::plan::{Mark, Plan, Step};
-use super::{expires, renewals::Renewals, turns::Turns, unsendable};
+use self::{
+    codec::{Codec, Draft},
+    plan::{Mark, Plan, Step},
+};
+use super::{
+    expires,
+    register::Standing,
+    registration::{Kept, Registration},
+    renewals::Renewals,
+    turns::{Turns, jitter},
+    unsendable,
+};
 use crate::{
     ConfigError, Error,
     config::{Profile, Refresh, SessionConfig},
     cookie::{PreparedCookie, Rules},
-    format::{Format, Serialization},
+    format::Format,
     secret::{KeyUsage, Keys, Prepared},
     session::{
-        Backend, Commit, Entries, Entry, EventKind, Home, ID_BYTES, Refusal, Session, SessionId,
-        State, Status, Stored, encoded_length,
+        Backend, Commit, Devices, Entries, Entry, EventKind, Home, Refusal, Session, SessionId,
+        State, Status, Stored,
     },
     store::{
-        CreateError, DeleteError, MAX_KEY, Record, ReplaceError, Store, StoreError, StoreErrorKind,
+        CreateError, DeleteError, Record, ReplaceError, Store, StoreError, StoreErrorKind,
         TouchError,
     },
     token::signed::{Signer, SignerOptions},
@@ -31,14 +42,14 @@ pub(super) struct StoredSessions {
     pub(super) cookie: PreparedCookie,
     pub(super) config: SessionConfig,
     pub(super) store: Store,
-    format: Format,
-    serialization: Serialization,
+    codec: Codec,
     signer: Option<Prepared<Signer>>,
     /// How old an entry's expiry may be, in seconds, before a request that only reads renews it; none: it
     /// never does.
     renew_after: Option<u64>,
     renewals: Renewals,
     turns: Turns,
+    pub(super) registration: Option<Registration>,
 }
 
 /// Flask-Session's salt for signed ids.
@@ -52,38 +63,16 @@ const MOST_COLLISIONS: usize = 4;
 
 impl StoredSessions {
     pub(super) fn new(store: Store, config: SessionConfig) -> Result<Self, ConfigError> {
-        let settings = &config.stored;
-        if !ID_BYTES.contains(&settings.id_length) {
-            return Err(ConfigError::Value {
-                name: "SESSION_ID_LENGTH".to_owned(),
-                expected: "16 to 128 random bytes",
-            });
-        }
-        let longest = settings.key_prefix.len() + encoded_length(settings.id_length) + TOMBSTONE;
-        if longest > MAX_KEY {
-            return Err(ConfigError::Value {
-                name: "SESSION_KEY_PREFIX".to_owned(),
-                expected: "short enough for a key of 250 bytes",
-            });
-        }
+        let codec = Codec::new(&store, &config)?;
         if config.lifetime < Duration::from_secs(1) {
             return Err(ConfigError::Value {
                 name: "PERMANENT_SESSION_LIFETIME".to_owned(),
                 expected: "at least one second for sessions in a store",
             });
         }
-        let serialization = match (store.shares_pickles(), settings.serialization) {
-            (true, None | Some(Serialization::Pickle)) => Serialization::Pickle,
-            (true, Some(_)) => {
-                return Err(ConfigError::Value {
-                    name: "SESSION_SERIALIZATION_FORMAT".to_owned(),
-                    expected: "left out or pickle where cachelib reads the entries",
-                });
-            }
-            (false, serialization) => serialization.unwrap_or(Serialization::MessagePack),
-        };
         config.cookie.clone().rules(Rules::Strict).prepare()?;
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
+        let settings = &config.stored;
         let signer = settings.id_keys.clone().map(|keys| {
             Prepared::new(keys, config.clock.unix_seconds(), |ring| {
                 Signer::with_options(ring.clone(), ID_SALT, &SignerOptions::flask())
@@ -96,13 +85,13 @@ impl StoredSessions {
         };
         Ok(Self {
             cookie,
-            store,
-            format: Format::Stored(serialization),
-            serialization,
+            codec,
             signer,
             renew_after: renew_after.map(|after| after.as_secs()),
             renewals: Renewals::new(),
             turns: Turns::new(),
+            registration: Registration::new(Kept::InStore, Some(&store), &config)?,
+            store,
             config,
         })
     }
@@ -120,20 +109,27 @@ impl StoredSessions {
         let Some(base) = loaded.map_err(|error| self.failed(error))? else {
             return Ok(Err(Refusal::UnknownId));
         };
-        let entries = match self.read(&base) {
+        let entries = match self.codec.decode(&id, &base) {
             Ok(Some(entries)) => entries,
             Ok(None) => return Ok(Err(Refusal::UnknownId)),
             Err(refusal) => return Ok(Err(refusal)),
         };
         let mut state = State::new(entries, Status::Stored, Home::Cookie);
-        if self.config.lifetime_is_over(&state, &self.format) {
+        if self.config.lifetime_is_over(&state, self.codec.format()) {
             return Ok(Err(Refusal::LifetimeOver));
         }
-        let permanent = state.permanent(&self.format);
+        let permanent = state.permanent(self.codec.format());
         let mut stored = self.stored(Entry::Live { id, base }, permanent);
         stored.key_retired = key_retired;
         state.home = Home::Store(Box::new(stored));
-        Ok(Ok(Session::new(state, self.clone())))
+        let began = state.created(self.codec.format());
+        let session = Session::new(state, self.clone());
+        if let Some(registration) = &self.registration
+            && let Some(refusal) = registration.check(&session, began).await?
+        {
+            return Ok(Err(refusal));
+        }
+        Ok(Ok(session))
     }
 
     /// A session that no entry holds yet.
@@ -141,7 +137,7 @@ impl StoredSessions {
         let home = Home::Store(Box::new(self.stored(Entry::None, false)));
         let mut state = State::new(Entries::empty(), status, home);
         if self.config.stored.permanent {
-            state.start_permanent(&self.format);
+            state.start_permanent(self.codec.format());
         }
         Session::new(state, self.clone())
     }
@@ -178,10 +174,7 @@ impl StoredSessions {
             }
         };
         let text = str::from_utf8(id).map_err(|_| Refusal::MalformedId)?;
-        let id = SessionId::parse(text).ok_or(Refusal::MalformedId)?;
-        if self.config.stored.key_prefix.len() + text.len() + TOMBSTONE > MAX_KEY {
-            return Err(Refusal::MalformedId);
-        }
+        let id = self.codec.parse(text).ok_or(Refusal::MalformedId)?;
         Ok((id, key_index != 0))
     }
 
@@ -197,19 +190,7 @@ impl StoredSessions {
     }
 
     pub(super) fn key(&self, id: &SessionId) -> String {
-        [&self.config.stored.key_prefix, id.as_str()].concat()
-    }
-
-    /// The entries of a record; none if it says that there is no session (Flask-Session treats nothing and
-    /// null so).
-    fn read(&self, record: &Record) -> Result<Option<Entries>, Refusal> {
-        if record.value.is_empty() {
-            return Ok(None);
-        }
-        Entries::open_stored(self.serialization, record.value.clone()).map_err(|error| {
-            tracing::warn!(%error, "a stored session cannot be read and is left alone");
-            Refusal::BadPayload
-        })
+        self.codec.key(id)
     }
 
     async fn save(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
@@ -244,6 +225,7 @@ impl StoredSessions {
                 Outcome::NotRenewed => return Ok(None),
                 Outcome::Written(mark, record) => {
                     self.committed(mark, session, record);
+                    self.listed(&plan, session).await;
                     if let Some(happened) = happened(&plan.step, session) {
                         session.tell(happened);
                     }
@@ -253,6 +235,7 @@ impl StoredSessions {
                     if let Step::Delete(..) = plan.step {
                         session.tell(EventKind::Destroyed);
                     }
+                    self.listed(&plan, session).await;
                     session.with_state(State::ended);
                     return self.cookie.delete_header().map(Some).map_err(unsendable);
                 }
@@ -265,7 +248,7 @@ impl StoredSessions {
                 Outcome::Missed(key, current) => {
                     misses += 1;
                     session.tell(EventKind::Conflict);
-                    let Some(entries) = self.reread(&current)? else {
+                    let Some(entries) = self.reread(session, &current)? else {
                         session.with_state(State::gone);
                         return Ok(None);
                     };
@@ -288,6 +271,7 @@ impl StoredSessions {
             Step::Touch(key) => match self.store.touch(key, ttl).await {
                 Ok(()) => {
                     self.renewed(key);
+                    self.listed(plan, session).await;
                     session.tell(EventKind::Renewed);
                     Ok(Outcome::Unchanged)
                 }
@@ -298,8 +282,10 @@ impl StoredSessions {
                     Ok(Outcome::NotRenewed)
                 }
             },
-            Step::Create(value) => {
-                let (id, base) = self.create(value, ttl).await?;
+            Step::Create(draft) => {
+                let Some((id, base)) = self.create(session, draft, ttl).await? else {
+                    return Ok(Outcome::Gone);
+                };
                 session.with_state(|state| state.enter(id, base));
                 Ok(Outcome::Written(plan.mark, None))
             }
@@ -316,11 +302,13 @@ impl StoredSessions {
                     Err(ReplaceError::Failed(error)) => Err(self.failed(error)),
                 }
             }
-            Step::Move(key, base, value) => self.relocate(plan, session, key, base, value).await,
+            Step::Move(key, base, draft) => self.relocate(plan, session, key, base, draft).await,
             Step::Delete(key, expected) => {
                 let tombstone = self.config.stored.tombstone;
                 match self.store.delete(key, expected.as_ref(), tombstone).await {
-                    Ok(()) | Err(DeleteError::NotFound) => Ok(Outcome::Ended),
+                    Ok(()) => Ok(Outcome::Ended),
+                    // Somebody else has ended it: the browser's cookie may be a new login's by now.
+                    Err(DeleteError::NotFound) => Ok(Outcome::Gone),
                     Err(DeleteError::Changed(current)) => Ok(Outcome::Missed(key.clone(), current)),
                     Err(DeleteError::Failed(error)) => Err(self.failed(error)),
                 }
@@ -328,16 +316,28 @@ impl StoredSessions {
         }
     }
 
-    /// An entry under a new id.
-    async fn create(&self, value: &Bytes, ttl: Duration) -> Result<(SessionId, Record), Error> {
+    /// An entry under a new id; none if the session was ended from elsewhere.
+    async fn create(
+        &self,
+        session: &Session,
+        draft: &Draft,
+        ttl: Duration,
+    ) -> Result<Option<(SessionId, Record)>, Error> {
         for _ in 0..MOST_COLLISIONS {
-            let id = SessionId::generate(self.config.stored.id_length)
-                .map_err(|error| Error::Random(error.to_string()))?;
+            let id = self.codec.generate()?;
             let key = self.key(&id);
-            match self.store.create(&key, value.clone(), ttl).await {
+            let value = self.codec.encode(&id, draft)?;
+            if let Some(registration) = &self.registration {
+                let format = self.codec.format();
+                let entered = registration.enter(session, format, Some(&key), ttl);
+                if entered.await? == Standing::Ended {
+                    return Ok(None);
+                }
+            }
+            match self.store.create(&key, value, ttl).await {
                 Ok(record) => {
                     self.renewed(&key);
-                    return Ok((id, record));
+                    return Ok(Some((id, record)));
                 }
                 Err(CreateError::Exists) => {}
                 Err(CreateError::Failed(error)) => return Err(self.failed(error)),
@@ -348,8 +348,32 @@ impl StoredSessions {
         ))
     }
 
-    fn reread(&self, current: &Record) -> Result<Option<Entries>, Error> {
-        self.read(current).map_err(Error::Refused)
+    /// The store has what the plan was: the list of the user's sessions follows. It is corrected by what is done
+    /// next if this fails.
+    async fn listed(&self, plan: &Plan, session: &Session) {
+        let Some(registration) = &self.registration else {
+            return;
+        };
+        let renewed = match plan.step {
+            Step::Touch(_) | Step::Replace(..) => registration.renew(session, plan.ttl).await,
+            _ => Ok(Standing::Good),
+        };
+        let left = registration.leave(session, self.codec.format()).await;
+        if let Err(error) = renewed.and(left) {
+            tracing::warn!(%error, "the list of a user's sessions is behind");
+        }
+    }
+
+    /// What the session's entry holds by now; none if it is the session's no more.
+    fn reread(&self, session: &Session, current: &Record) -> Result<Option<Entries>, Error> {
+        let Some(id) = session.id() else {
+            return Ok(None);
+        };
+        match self.codec.decode(&id, current) {
+            Ok(entries) => Ok(entries),
+            Err(Refusal::LifetimeOver | Refusal::WrongSecret) => Ok(None),
+            Err(refusal) => Err(Error::Refused(refusal)),
+        }
     }
 
     fn renewed(&self, key: &str) {
@@ -358,7 +382,7 @@ impl StoredSessions {
 
     fn committed(&self, mark: Mark, session: &Session, record: Option<Record>) {
         session.with_state(|state| {
-            let permanent = state.permanent(&self.format);
+            let permanent = state.permanent(self.codec.format());
             state.regenerated = false;
             if let Home::Store(stored) = &mut state.home {
                 stored.commit(mark.version, mark.operations, record, permanent);
@@ -371,7 +395,7 @@ impl StoredSessions {
             return Ok(None);
         }
         session.with_state(|state| {
-            let permanent = state.permanent(&self.format);
+            let permanent = state.permanent(self.codec.format());
             let Home::Store(stored) = &state.home else {
                 return Ok(None);
             };
@@ -397,9 +421,6 @@ impl StoredSessions {
     }
 }
 
-/// Characters that a driver may add to a key for its tombstone.
-const TOMBSTONE: usize = 8;
-
 enum Outcome {
     Unchanged,
     /// Only its time should have moved on.
@@ -423,21 +444,17 @@ fn happened(step: &Step, session: &Session) -> Option<EventKind> {
     }
 }
 
-/// A wait that grows, different for everyone.
-fn jitter(misses: u32) -> Duration {
-    use std::hash::BuildHasher;
-    let most = 1_u64 << misses.min(6);
-    let random = std::hash::RandomState::new().hash_one(misses);
-    Duration::from_millis(1 + random % most)
-}
-
 impl Backend for StoredSessions {
     fn format(&self) -> &Format {
-        &self.format
+        self.codec.format()
     }
 
     fn config(&self) -> &SessionConfig {
         &self.config
+    }
+
+    fn devices(&self) -> Option<&dyn Devices> {
+        self.registration.as_ref().map(|it| it as &dyn Devices)
     }
 
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {

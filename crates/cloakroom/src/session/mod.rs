@@ -1,18 +1,22 @@
 //! What a handler holds: the session, its typed keys, its flashes.
 
 mod commit;
+mod devices;
 mod entries;
 mod event;
 mod flash;
 mod handle;
 mod id;
 mod identity;
+mod info;
 mod journal;
 mod key;
 mod login;
+mod once;
 mod state;
 mod status;
 mod stored;
+mod ticket;
 mod typed;
 mod user;
 
@@ -28,6 +32,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use event::{Event, EventKind};
 pub use flash::Flash;
 pub use handle::{Handle, HandleError};
+pub use info::SessionInfo;
 pub use key::{Key, SessionKey, TypedKey};
 pub use login::Login;
 pub use status::{Protection, Refusal, Status};
@@ -37,6 +42,7 @@ pub use user::{PendingUser, User};
 pub(crate) use commit::{
     Change, Content, CookieCommit, Identity, Origin, StoreCommit, decide_cookie, decide_store,
 };
+pub(crate) use devices::{Answer, Devices};
 pub(crate) use entries::Entries;
 pub(crate) use event::Observer;
 pub(crate) use handle::HANDLE_BYTES;
@@ -45,6 +51,7 @@ pub(crate) use journal::Operation;
 use state::Saved;
 pub(crate) use state::{Home, State};
 pub(crate) use stored::{Entry, Stored};
+pub(crate) use ticket::Ticket;
 
 use crate::{
     Error, SessionConfig,
@@ -102,6 +109,9 @@ pub(crate) trait Backend: Send + Sync {
     fn format(&self) -> &Format;
 
     fn config(&self) -> &SessionConfig;
+
+    /// Where it is kept who has which sessions, if it is.
+    fn devices(&self) -> Option<&dyn Devices>;
 
     /// Makes what the session holds now last, and says what the response has to set.
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a>;
@@ -185,6 +195,8 @@ impl Session {
     }
 
     /// Removes `key` and returns what was there as the type asked for. A missing key changes nothing.
+    ///
+    /// Two requests at the same time can both get it; [`take_once`](Self::take_once) gives it to one.
     ///
     /// # Errors
     ///
@@ -450,7 +462,7 @@ impl Session {
             let subject = state.subject(self.format());
             (
                 state.handle(self.format()),
-                subject.or_else(|| state.left.clone()),
+                subject.or_else(|| state.left.as_ref().map(|left| left.subject.clone())),
             )
         });
         self.config().observer.tell(&Event {

@@ -53,6 +53,10 @@ pub enum Refusal {
     /// never used for a new session.
     #[error("the store has no session of this id: it expired, was ended, or never was")]
     UnknownId,
+    /// The store has an entry for the public half of the id, and the secret half is another one: somebody who has seen
+    /// the store's keys is trying them, or a backup was put back. The entry stays as it is.
+    #[error("the secret half of the session id is not the one that the store knows")]
+    WrongSecret,
     /// The signature is good but there is no readable time in it. Encrypted cookies always have one.
     #[error("the time in the cookie is missing or unreadable")]
     BadTimestamp,
@@ -65,6 +69,9 @@ pub enum Refusal {
     /// The session is older than any may be, whatever happened in it.
     #[error("the session has reached its absolute lifetime; log in again")]
     LifetimeOver,
+    /// It was ended from elsewhere: by its user in a list of devices, by a logout, by an operator.
+    #[error("the session was ended from elsewhere")]
+    Revoked,
     /// It would grow beyond the limit when inflated.
     #[error("the cookie inflates to more than the limit")]
     TooLarge,
@@ -82,11 +89,13 @@ impl Refusal {
         match self {
             Self::MalformedId => "malformed_id",
             Self::UnknownId => "unknown_id",
+            Self::WrongSecret => "wrong_secret",
             Self::BadSignature => "bad_signature",
             Self::BadTimestamp => "bad_timestamp",
             Self::FromTheFuture => "from_the_future",
             Self::Expired => "expired",
             Self::LifetimeOver => "lifetime_over",
+            Self::Revoked => "revoked",
             Self::TooLarge => "too_large",
             Self::TooDeep => "too_deep",
             Self::BadPayload => "bad_payload",
