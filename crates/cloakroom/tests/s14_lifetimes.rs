@@ -3,25 +3,33 @@
 use std::time::Duration;
 
 use cloakroom::{
-    AssuranceLevel, Clock, Error, Refresh, Refusal, SecretKey, Session, SessionConfig,
+    AssuranceLevel, Clock, Error, Layout, Refresh, Refusal, SecretKey, Session, SessionConfig,
     SessionManager, Status, store::MemoryStore, testing::Browser,
 };
 
 const START: u64 = 1_800_000_000; // 2027-01-15T08:00:00Z
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The same settings for sessions in the cookie and in a store, each with its clock.
-fn rooms(config: &SessionConfig) -> [(&'static str, Clock, SessionManager); 2] {
+/// The same settings for sessions in the cookie and in a store, in each layout, each with its clock.
+fn rooms(config: &SessionConfig) -> [(&'static str, Clock, SessionManager); 4] {
     let clock = Clock::manual(START);
     let cookie = SessionManager::signed(
         SecretKey::new("a key of this test alone").unwrap(),
         config.clone().clock(clock.clone()),
     )
     .unwrap();
-    let other = Clock::manual(START);
-    let store = MemoryStore::new().clock(other.clone());
-    let stored = SessionManager::stored(store, config.clone().clock(other.clone())).unwrap();
-    [("cookie", clock, cookie), ("store", other, stored)]
+    let stored = |name, layout| {
+        let clock = Clock::manual(START);
+        let store = MemoryStore::new().clock(clock.clone());
+        let config = config.clone().layout(layout).clock(clock.clone());
+        (name, clock, SessionManager::stored(store, config).unwrap())
+    };
+    [
+        ("cookie", clock, cookie),
+        stored("store", Layout::Flask),
+        stored("native", Layout::Native),
+        stored("sealed", Layout::Sealed),
+    ]
 }
 
 /// One request: what it does, and what its response does to the browser's cookies.
