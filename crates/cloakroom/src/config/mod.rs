@@ -1,15 +1,21 @@
 //! How sessions behave: cookie attributes, lifetimes, limits, and Flask's names for them.
 
+#[cfg(feature = "encrypted")]
+mod encrypted;
 mod flask;
 mod flask_session;
 mod lifetimes;
+mod max_sessions;
 mod sqlalchemy;
 mod stored;
 
 use std::time::Duration;
 
+#[cfg(feature = "encrypted")]
+pub(crate) use encrypted::EncryptedSettings;
 pub use flask::FlaskSettings;
 pub use lifetimes::AssuranceLevel;
+pub use max_sessions::MaxSessions;
 pub use stored::Layout;
 pub(crate) use stored::StoreSettings;
 
@@ -18,6 +24,7 @@ use crate::{
     cookie::{Cookie, CookieError, SameSite},
     format::TaggedJson,
     secret::SecretKeyError,
+    session::{Event, Observer},
     store::StoreError,
     token::{Leniency, payload::Compression, signed::Digest},
 };
@@ -57,6 +64,9 @@ pub struct SessionConfig {
     pub(crate) max_inflated_size: usize,
     pub(crate) clock: Clock,
     pub(crate) stored: StoreSettings,
+    pub(crate) observer: Observer,
+    #[cfg(feature = "encrypted")]
+    pub(crate) encrypted: EncryptedSettings,
 }
 
 /// When a session that was opened but not changed gets a new cookie, with a new time and expiry.
@@ -117,6 +127,9 @@ impl Default for SessionConfig {
             max_inflated_size: crate::token::payload::DEFAULT_MAX_SIZE,
             clock: Clock::system(),
             stored: StoreSettings::default(),
+            observer: Observer::default(),
+            #[cfg(feature = "encrypted")]
+            encrypted: EncryptedSettings::default(),
         }
     }
 }
@@ -137,6 +150,23 @@ impl SessionConfig {
             },
             ..Self::default()
         }
+    }
+
+    /// What a site without Flask should have: [`default`](Self::default), but the cookie is named
+    /// `__Host-session` and never compressed, and in a store nobody finds what a login takes
+    /// ([`Layout::Native`]; choose [`Layout::Sealed`] and nobody finds anything else either).
+    ///
+    /// Browsers take a cookie of that name over https only, for the whole host and from no other host
+    /// (RFC 6265bis, section 4.1.3), so no subdomain can plant one. For development over plain http write
+    /// `SessionConfig::native().cookie_name("session").secure(false)`; to share it with subdomains,
+    /// `.cookie_name("__Secure-session").domain("example.com")`.
+    pub fn native() -> Self {
+        Self {
+            compression: Compression::Never,
+            ..Self::default()
+        }
+        .cookie_name("__Host-session")
+        .layout(Layout::Native)
     }
 
     /// The cookie's name; `session` unless set. Flask's `SESSION_COOKIE_NAME`.
@@ -269,6 +299,23 @@ impl SessionConfig {
     /// The most bytes a cookie may have when inflated; 1 MiB unless set.
     pub fn max_inflated_size(mut self, bytes: usize) -> Self {
         self.max_inflated_size = bytes;
+        self
+    }
+
+    /// Calls this with everything that happens to sessions: logins, ends, refused cookies, conflicts. It runs
+    /// within the request, so it should hand over and return.
+    ///
+    /// ```
+    /// use cloakroom::{EventKind, SessionConfig};
+    ///
+    /// let config = SessionConfig::default().on_event(|event| {
+    ///     if let EventKind::Refused(reason) = event.kind {
+    ///         println!("a cookie was refused: {reason}");
+    ///     }
+    /// });
+    /// ```
+    pub fn on_event(mut self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(observer);
         self
     }
 

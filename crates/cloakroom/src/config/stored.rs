@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::SessionConfig;
-use crate::{format::Serialization, secret::KeyRing};
+use crate::{format::Serialization, secret::Keys};
 
 /// What a session's entry in the store looks like.
 ///
@@ -39,7 +39,7 @@ pub(crate) struct StoreSettings {
     pub(crate) id_length: usize,
     /// None: MessagePack, or pickle where cachelib reads the entries.
     pub(crate) serialization: Option<Serialization>,
-    pub(crate) id_keys: Option<KeyRing>,
+    pub(crate) id_keys: Option<Keys>,
     pub(crate) permanent: bool,
     pub(crate) tombstone: Duration,
     pub(crate) commit_deadline: Duration,
@@ -103,7 +103,7 @@ impl SessionConfig {
     /// bits, so nothing is gained but that. Flask-Session's `SESSION_USE_SIGNER`, with fallback keys
     /// accepted as well. The native layouts do without: nobody can make up the secret half.
     #[doc(alias = "SESSION_USE_SIGNER")]
-    pub fn sign_ids(mut self, keys: impl Into<KeyRing>) -> Self {
+    pub fn sign_ids(mut self, keys: impl Into<Keys>) -> Self {
         self.stored.id_keys = Some(keys.into());
         self
     }

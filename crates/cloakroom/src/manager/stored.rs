@@ -11,14 +11,21 @@ use self::{
     codec::{Codec, Draft},
     plan::{Mark, Plan, Step},
 };
-use super::{expires, renewals::Renewals, turns::Turns, unsendable};
+use super::{
+    expires,
+    renewals::Renewals,
+    turns::{Turns, jitter},
+    unsendable,
+};
 use crate::{
     ConfigError, Error,
     config::{Profile, Refresh, SessionConfig},
     cookie::{PreparedCookie, Rules},
     format::Format,
+    secret::{KeyUsage, Keys, Prepared},
     session::{
-        Backend, Commit, Entries, Entry, Home, Refusal, Session, SessionId, State, Status, Stored,
+        Backend, Commit, Entries, Entry, EventKind, Home, Refusal, Session, SessionId, State,
+        Status, Stored,
     },
     store::{
         CreateError, DeleteError, Record, ReplaceError, Store, StoreError, StoreErrorKind,
@@ -33,7 +40,7 @@ pub(super) struct StoredSessions {
     pub(super) config: SessionConfig,
     pub(super) store: Store,
     codec: Codec,
-    signer: Option<Signer>,
+    signer: Option<Prepared<Signer>>,
     /// How old an entry's expiry may be, in seconds, before a request that only reads renews it; none: it
     /// never does.
     renew_after: Option<u64>,
@@ -62,10 +69,11 @@ impl StoredSessions {
         config.cookie.clone().rules(Rules::Strict).prepare()?;
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
         let settings = &config.stored;
-        let signer = settings
-            .id_keys
-            .clone()
-            .map(|keys| Signer::with_options(keys, ID_SALT, &SignerOptions::flask()));
+        let signer = settings.id_keys.clone().map(|keys| {
+            Prepared::new(keys, config.clock.unix_seconds(), |ring| {
+                Signer::with_options(ring.clone(), ID_SALT, &SignerOptions::flask())
+            })
+        });
         let renew_after = match config.refresh {
             Refresh::After(after) => Some(after.min(config.lifetime / 10)),
             Refresh::EachRequest => Some(EACH_REQUEST.min(config.lifetime / 20)),
@@ -88,8 +96,8 @@ impl StoredSessions {
         self: &Arc<Self>,
         cookie: &[u8],
     ) -> Result<Result<Session, Refusal>, Error> {
-        let id = match self.parse(cookie) {
-            Ok(id) => id,
+        let (id, key_retired) = match self.parse(cookie) {
+            Ok(parsed) => parsed,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let loaded = self.store.load(&self.key(&id)).await;
@@ -106,7 +114,9 @@ impl StoredSessions {
             return Ok(Err(Refusal::LifetimeOver));
         }
         let permanent = state.permanent(self.codec.format());
-        state.home = Home::Store(Box::new(self.stored(Entry::Live { id, base }, permanent)));
+        let mut stored = self.stored(Entry::Live { id, base }, permanent);
+        stored.key_retired = key_retired;
+        state.home = Home::Store(Box::new(stored));
         Ok(Ok(Session::new(state, self.clone())))
     }
 
@@ -125,9 +135,12 @@ impl StoredSessions {
         match &self.signer {
             None => Cow::Borrowed(id.as_str()),
             // An id, a dot and base64 are ASCII.
-            Some(signer) => String::from_utf8_lossy(&signer.sign(id.as_str()))
-                .into_owned()
-                .into(),
+            Some(signer) => {
+                let signer = signer.at(self.config.clock.unix_seconds());
+                String::from_utf8_lossy(&signer.value.sign(id.as_str()))
+                    .into_owned()
+                    .into()
+            }
         }
     }
 
@@ -135,13 +148,33 @@ impl StoredSessions {
         Stored::new(entry, permanent, self.config.profile == Profile::Flask)
     }
 
-    fn parse(&self, cookie: &[u8]) -> Result<SessionId, Refusal> {
-        let id = match &self.signer {
-            None => cookie,
-            Some(signer) => signer.unsign(cookie).map_err(|_| Refusal::BadSignature)?,
+    /// The id in a cookie, and whether the key that signed it no longer signs.
+    fn parse(&self, cookie: &[u8]) -> Result<(SessionId, bool), Refusal> {
+        let (id, key_index) = match &self.signer {
+            None => (cookie, 0),
+            Some(signer) => {
+                let now = self.config.clock.unix_seconds();
+                let signer = signer.at(now);
+                let unsigned = signer.value.unsign_with_key(cookie);
+                let (id, key_index) = unsigned.map_err(|_| Refusal::BadSignature)?;
+                signer.verified(key_index, now);
+                (id, key_index)
+            }
         };
         let text = str::from_utf8(id).map_err(|_| Refusal::MalformedId)?;
-        self.codec.parse(text).ok_or(Refusal::MalformedId)
+        let id = self.codec.parse(text).ok_or(Refusal::MalformedId)?;
+        Ok((id, key_index != 0))
+    }
+
+    /// What the keys that sign ids do and have done.
+    pub(super) fn key_usage(&self) -> Vec<KeyUsage> {
+        let usage = |keys: &Keys| keys.usage_at(self.config.clock.unix_seconds());
+        self.config
+            .stored
+            .id_keys
+            .as_ref()
+            .map(usage)
+            .unwrap_or_default()
     }
 
     pub(super) fn key(&self, id: &SessionId) -> String {
@@ -180,22 +213,27 @@ impl StoredSessions {
                 Outcome::NotRenewed => return Ok(None),
                 Outcome::Written(mark, record) => {
                     self.committed(mark, session, record);
+                    if let Some(happened) = happened(&plan.step, session) {
+                        session.tell(happened);
+                    }
                     return self.header(&plan, session);
                 }
                 Outcome::Ended => {
+                    if let Step::Delete(..) = plan.step {
+                        session.tell(EventKind::Destroyed);
+                    }
                     session.with_state(State::ended);
                     return self.cookie.delete_header().map(Some).map_err(unsendable);
                 }
                 Outcome::Gone => {
-                    tracing::debug!(
-                        "the session ended while the request was under way; its changes are dropped"
-                    );
+                    session.tell(EventKind::Gone);
                     session.with_state(State::gone);
                     // The browser's cookie is left alone: by now it may hold the id of a new login.
                     return Ok(None);
                 }
                 Outcome::Missed(key, current) => {
                     misses += 1;
+                    session.tell(EventKind::Conflict);
                     let Some(entries) = self.reread(session, &current)? else {
                         session.with_state(State::gone);
                         return Ok(None);
@@ -219,6 +257,7 @@ impl StoredSessions {
             Step::Touch(key) => match self.store.touch(key, ttl).await {
                 Ok(()) => {
                     self.renewed(key);
+                    session.tell(EventKind::Renewed);
                     Ok(Outcome::Unchanged)
                 }
                 Err(TouchError::NotFound) => Ok(Outcome::Gone),
@@ -250,7 +289,9 @@ impl StoredSessions {
             Step::Delete(key, expected) => {
                 let tombstone = self.config.stored.tombstone;
                 match self.store.delete(key, expected.as_ref(), tombstone).await {
-                    Ok(()) | Err(DeleteError::NotFound) => Ok(Outcome::Ended),
+                    Ok(()) => Ok(Outcome::Ended),
+                    // Somebody else has ended it: the browser's cookie may be a new login's by now.
+                    Err(DeleteError::NotFound) => Ok(Outcome::Gone),
                     Err(DeleteError::Changed(current)) => Ok(Outcome::Missed(key.clone(), current)),
                     Err(DeleteError::Failed(error)) => Err(self.failed(error)),
                 }
@@ -347,12 +388,15 @@ enum Outcome {
     Missed(String, Record),
 }
 
-/// A wait that grows, different for everyone.
-fn jitter(misses: u32) -> Duration {
-    use std::hash::BuildHasher;
-    let most = 1_u64 << misses.min(6);
-    let random = std::hash::RandomState::new().hash_one(misses);
-    Duration::from_millis(1 + random % most)
+/// What it means that this was written.
+fn happened(step: &Step, session: &Session) -> Option<EventKind> {
+    let login = session.with_state(|state| state.login.take());
+    match step {
+        Step::Create(_) | Step::Move(..) if login.is_some() => Some(EventKind::LoggedIn),
+        Step::Create(_) => Some(EventKind::Created),
+        Step::Move(..) => Some(EventKind::Regenerated),
+        _ => None,
+    }
 }
 
 impl Backend for StoredSessions {

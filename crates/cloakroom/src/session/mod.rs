@@ -2,12 +2,16 @@
 
 mod commit;
 mod entries;
+mod event;
 mod flash;
+mod handle;
 mod id;
 mod identity;
+mod info;
 mod journal;
 mod key;
 mod login;
+mod once;
 mod state;
 mod status;
 mod stored;
@@ -24,10 +28,13 @@ use std::{
 use http::HeaderValue;
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use event::{Event, EventKind};
 pub use flash::Flash;
+pub use handle::{Handle, HandleError};
+pub use info::SessionInfo;
 pub use key::{Key, SessionKey, TypedKey};
 pub use login::Login;
-pub use status::{Refusal, Status};
+pub use status::{Protection, Refusal, Status};
 pub use typed::Typed;
 pub use user::{PendingUser, User};
 
@@ -35,6 +42,8 @@ pub(crate) use commit::{
     Change, Content, CookieCommit, Identity, Origin, StoreCommit, decide_cookie, decide_store,
 };
 pub(crate) use entries::Entries;
+pub(crate) use event::Observer;
+pub(crate) use handle::HANDLE_BYTES;
 pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
 pub(crate) use journal::Operation;
 use state::Saved;
@@ -182,6 +191,8 @@ impl Session {
 
     /// Removes `key` and returns what was there as the type asked for. A missing key changes nothing.
     ///
+    /// Two requests at the same time can both get it; [`take_once`](Self::take_once) gives it to one.
+    ///
     /// # Errors
     ///
     /// [`Error::Read`] if the value is of another type, which stays where it is;
@@ -326,11 +337,6 @@ impl Session {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// What the cookie or the entry is made of: what was not changed, byte for byte as it came.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        self.read().entries.to_bytes(self.format())
-    }
-
     /// Whether the request brought no session that could be opened.
     pub fn is_new(&self) -> bool {
         !matches!(self.read().status, Status::Loaded { .. } | Status::Stored)
@@ -443,6 +449,23 @@ impl Session {
             },
             Home::Cookie => None,
         })
+    }
+
+    /// Tells whoever wants to know what has happened to this session.
+    pub(crate) fn tell(&self, kind: EventKind) {
+        let (session, subject) = self.with_state(|state| {
+            let subject = state.subject(self.format());
+            (
+                state.handle(self.format()),
+                subject.or_else(|| state.left.clone()),
+            )
+        });
+        self.config().observer.tell(&Event {
+            kind,
+            session,
+            subject: subject.as_deref(),
+            headers: None,
+        });
     }
 
     pub(crate) fn with_state<R>(&self, with: impl FnOnce(&mut State) -> R) -> R {

@@ -139,6 +139,8 @@ impl StoredSessions {
             (Step::Nothing | Step::Touch(_) | Step::Replace(..), Profile::Flask, _) if changed => {
                 origin == Origin::Entry
             }
+            // Signed anew while the old key is still good, or its end would be a logout.
+            (Step::Replace(..) | Step::Touch(_), ..) if stored.key_retired => true,
             (Step::Replace(..), ..) => permanent || stored.was_permanent,
             (Step::Nothing | Step::Touch(_), _, Refresh::EachRequest) => {
                 origin == Origin::Entry && permanent && content == Content::Filled
