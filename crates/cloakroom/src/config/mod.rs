@@ -157,7 +157,8 @@ impl SessionConfig {
     }
 
     /// What a site without Flask should have: [`default`](Self::default), but the cookie is named
-    /// `__Host-session` and never compressed.
+    /// `__Host-session` and never compressed, and in a store nobody finds what a login takes
+    /// ([`Layout::Native`]; choose [`Layout::Sealed`] and nobody finds anything else either).
     ///
     /// Browsers take a cookie of that name over https only, for the whole host and from no other host
     /// (RFC 6265bis, section 4.1.3), so no subdomain can plant one. For development over plain http write
@@ -169,6 +170,7 @@ impl SessionConfig {
             ..Self::default()
         }
         .cookie_name("__Host-session")
+        .layout(Layout::Native)
     }
 
     /// The cookie's name; `session` unless set. Flask's `SESSION_COOKIE_NAME`.

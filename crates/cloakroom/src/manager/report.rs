@@ -4,9 +4,9 @@ use std::{fmt, time::Duration};
 
 use super::{Room, SessionManager};
 use crate::{
-    config::{CookieLimit, Profile, Refresh, SessionConfig},
+    config::{CookieLimit, Layout, Profile, Refresh, SessionConfig},
     format::Serialization,
-    session::Protection,
+    session::{Protection, Ticket},
 };
 #[cfg(feature = "encrypted")]
 use crate::{http_date::HttpDate, token::encrypted::Padding};
@@ -206,11 +206,27 @@ fn in_a_store(config: &SessionConfig) -> Vec<(&'static str, String)> {
         Some(_) => "yes",
         None => "no",
     };
-    vec![
-        (
-            "Who can read a session",
-            "whoever can read the store".to_owned(),
+    let (readers, copy, bits) = match stored.layout {
+        Layout::Flask => (
+            "whoever can read the store",
+            "logs in as everybody in it",
+            stored.id_length * 8,
         ),
+        Layout::Native => (
+            "whoever can read the store",
+            "logs nobody in, and shows the sessions",
+            Ticket::BITS,
+        ),
+        #[cfg(feature = "encrypted")]
+        Layout::Sealed => (
+            "whoever has both the store and the cookie",
+            "logs nobody in, and shows how many sessions there are, how large and of when",
+            Ticket::BITS,
+        ),
+    };
+    vec![
+        ("Who can read a session", readers.to_owned()),
+        ("A copy of the store", copy.to_owned()),
         (
             "After a logout",
             format!(
@@ -222,7 +238,7 @@ fn in_a_store(config: &SessionConfig) -> Vec<(&'static str, String)> {
             "Requests at the same time",
             "no change is lost: each is done again on what the others left".to_owned(),
         ),
-        ("Random bits of an id", (stored.id_length * 8).to_string()),
+        ("Random bits of an id", bits.to_string()),
         ("Ids are signed", signed.to_owned()),
         ("Entries' format", format.to_owned()),
         ("Keys of entries begin with", stored.key_prefix.clone()),

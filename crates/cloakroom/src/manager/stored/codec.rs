@@ -263,7 +263,7 @@ impl Codec {
     #[cfg(feature = "encrypted")]
     fn seal_key(&self, ticket: &Ticket) -> SealKey {
         let [prefix, cookie_name] = &self.places;
-        SealKey::derive(ticket.secret(), &[prefix, cookie_name, ticket.public()])
+        SealKey::derive(ticket.secret(), [prefix, cookie_name, ticket.public()])
     }
 }
 
