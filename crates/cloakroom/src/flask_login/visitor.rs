@@ -95,7 +95,9 @@ impl Visitor {
             return Ok(());
         }
         if protection == Protection::Strong && !self.session.permanent() {
-            entry::ALL.map(|key| self.session.remove(key));
+            for key in entry::ALL {
+                self.session.remove(key);
+            }
             self.session.regenerate();
             self.forget();
         } else if self.user_id().is_some() && self.fresh_entry() != Some(false) {

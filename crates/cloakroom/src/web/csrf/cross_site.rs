@@ -187,17 +187,16 @@ pub(super) struct Origin {
 
 impl Origin {
     fn new(https: bool, authority: &Authority) -> Option<Self> {
-        if authority.as_str().contains('@') {
-            return None;
-        }
-        let port = match authority.port() {
-            Some(port) => port.as_str().parse().ok()?,
-            None if https => 443,
-            None => 80,
+        // What is neither host nor port (a user, a port that is no number) would not be compared.
+        let host = authority.host();
+        let port = match authority.as_str().strip_prefix(host)? {
+            "" if https => 443,
+            "" => 80,
+            port => port.strip_prefix(':')?.parse().ok()?,
         };
         Some(Self {
             https,
-            host: authority.host().to_ascii_lowercase(),
+            host: host.to_ascii_lowercase(),
             port,
         })
     }
