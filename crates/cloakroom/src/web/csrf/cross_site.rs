@@ -192,7 +192,7 @@ impl Origin {
         let port = match authority.as_str().strip_prefix(host)? {
             "" if https => 443,
             "" => 80,
-            port => port.strip_prefix(':')?.parse().ok()?,
+            port => digits(port.strip_prefix(':')?)?,
         };
         Some(Self {
             https,
@@ -225,6 +225,12 @@ impl Origin {
         }
         Self::of(&uri).ok_or_else(error)
     }
+}
+
+/// A port as browsers write it, without the sign that Rust would take.
+fn digits(port: &str) -> Option<u16> {
+    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+    port.parse().ok().filter(|_| is_number)
 }
 
 impl<S> Layer<S> for CrossSiteLayer {
