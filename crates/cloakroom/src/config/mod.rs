@@ -3,7 +3,9 @@
 #[cfg(feature = "encrypted")]
 mod encrypted;
 mod flask;
+mod flask_login;
 mod flask_session;
+mod flask_wtf;
 mod lifetimes;
 mod max_sessions;
 mod sqlalchemy;

@@ -47,6 +47,7 @@ pub(crate) use entries::Entries;
 pub(crate) use event::Observer;
 pub(crate) use handle::HANDLE_BYTES;
 pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
+pub(crate) use identity::{FRESH, SUBJECT};
 pub(crate) use journal::Operation;
 use state::Saved;
 pub(crate) use state::{Home, State};

@@ -24,6 +24,10 @@ pub(crate) struct State {
     pub(crate) agent: Option<String>,
     /// Whether it has been told that the session is there.
     pub(crate) announced: bool,
+    /// The second that all tokens for forms carry in this request, so that they are equal.
+    pub(crate) token_second: Option<u64>,
+    /// A logout of this request: a remembered login that came with it counts no more.
+    pub(crate) remembered_login_ended: bool,
     /// Flashes taken out in this request, for later calls.
     pub(super) taken: Option<Vec<Flash>>,
     /// What `save` has decided: in a cookie session until something changes again.
@@ -61,6 +65,8 @@ impl State {
             left: None,
             agent: None,
             announced: false,
+            token_second: None,
+            remembered_login_ended: false,
             taken: None,
             saved: None,
             closed: false,
