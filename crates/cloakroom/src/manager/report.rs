@@ -4,11 +4,13 @@ use std::{fmt, time::Duration};
 
 use super::{Room, SessionManager};
 use crate::{
-    config::{CookieLimit, Layout, Profile, Refresh, SessionConfig},
+    config::{CookieLimit, Layout, MaxSessions, Profile, Refresh, SessionConfig},
     format::Serialization,
     secret::{KeyState, KeyUsage},
-    session::Protection,
+    session::{Protection, Ticket},
 };
+#[cfg(feature = "encrypted")]
+use crate::{http_date::HttpDate, token::encrypted::Padding};
 
 /// How sessions are handled under the settings in use, in words: the documentation of session handling that
 /// ASVS 5.0 asks for (7.1.1 to 7.1.3), for an audit or a page of an operator.
@@ -53,28 +55,23 @@ impl fmt::Display for SessionReport {
 }
 
 impl SessionManager {
-    /// How sessions are handled under these settings: lifetimes, limits, the cookie, its keys by name, and what a
-    /// copied cookie is worth.
+    /// How sessions are handled under these settings: lifetimes, limits, the cookie, and what a copied cookie
+    /// is worth.
     pub fn report(&self) -> SessionReport {
         let config = self.config();
         let mut lines = vec![("Sessions live", self.place())];
         lines.extend(cookie(config, &self.cookie().attributes()));
         lines.extend(lifetimes(config));
         match &self.room {
-            Room::Cookie(sessions) => lines.extend(in_the_cookie(sessions.protection, config)),
+            Room::Cookie(sessions) => {
+                lines.extend(in_the_cookie(config));
+                lines.extend(protection(config, sessions.protection));
+            }
             Room::Store(_) => lines.extend(in_a_store(config)),
         }
-        #[cfg(feature = "encrypted")]
-        if let Some(until) = self.accepts_signed_until() {
-            let until = until.duration_since(UNIX_EPOCH).unwrap_or_default();
-            lines.push((
-                "Signed cookies are read too",
-                format!("until {} (unix time)", until.as_secs()),
-            ));
-        }
+        lines.push(("Sessions of a user", sessions_of_a_user(config)));
         let keys = self.key_usage();
-        let keys = keys.iter().map(|key| ("Key", shown_key(key)));
-        lines.extend(keys);
+        lines.extend(keys.iter().map(|key| ("Key", shown_key(key))));
         SessionReport(lines)
     }
 
@@ -90,6 +87,32 @@ impl SessionManager {
     }
 }
 
+/// What a copy of a session's cookie is worth when the session has ended.
+fn after_a_logout(config: &SessionConfig) -> String {
+    match &config.user_sessions {
+        None => "a copy of the cookie is good until it expires".to_owned(),
+        Some(users) => format!(
+            "a copy of the cookie is dead at once here, and on other servers after at most {}",
+            shown(users.lag)
+        ),
+    }
+}
+
+fn sessions_of_a_user(config: &SessionConfig) -> String {
+    let Some(users) = &config.user_sessions else {
+        return "are not kept track of".to_owned();
+    };
+    match users.max_sessions {
+        None => "are listed and can be ended; at most 1000, of which the oldest ends".to_owned(),
+        Some(MaxSessions::EndOldest(most)) => {
+            format!("are listed and can be ended; at most {most}, of which the oldest ends")
+        }
+        Some(MaxSessions::RefuseNewest(most)) => {
+            format!("are listed and can be ended; at most {most}, and a login beyond is refused")
+        }
+    }
+}
+
 /// What a key is called and what it does now.
 fn shown_key(key: &KeyUsage) -> String {
     let does = match key.state {
@@ -98,7 +121,7 @@ fn shown_key(key: &KeyUsage) -> String {
         KeyState::Ended => "has ended",
         KeyState::Revoked => "is revoked",
     };
-    format!("{} {does}", key.id)
+    format!("`{}` {does}", key.id)
 }
 
 fn cookie(config: &SessionConfig, attributes: &str) -> Vec<(&'static str, String)> {
@@ -144,21 +167,9 @@ fn lifetimes(config: &SessionConfig) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn in_the_cookie(protection: Protection, config: &SessionConfig) -> Vec<(&'static str, String)> {
-    let (readers, method) = match protection {
-        Protection::Signed => (
-            "whoever has the cookie",
-            format!("HMAC, {:?}", config.digest),
-        ),
-        #[cfg(feature = "encrypted")]
-        Protection::Encrypted => (
-            "whoever has the cookie and the key",
-            "AES-256-GCM-SIV".to_owned(),
-        ),
-    };
+fn in_the_cookie(config: &SessionConfig) -> Vec<(&'static str, String)> {
     vec![
-        ("Who can read a session", readers.to_owned()),
-        ("Protection", method),
+        ("After a logout", after_a_logout(config)),
         (
             "Requests at the same time",
             "the last cookie to reach the browser wins".to_owned(),
@@ -167,6 +178,60 @@ fn in_the_cookie(protection: Protection, config: &SessionConfig) -> Vec<(&'stati
             "Largest session when inflated",
             format!("{} bytes", config.max_inflated_size),
         ),
+    ]
+}
+
+fn protection(config: &SessionConfig, protection: Protection) -> Vec<(&'static str, String)> {
+    match protection {
+        Protection::Signed => vec![
+            (
+                "Who can read a session",
+                "whoever has the cookie".to_owned(),
+            ),
+            ("Signature", format!("HMAC, {:?}", config.digest)),
+        ],
+        #[cfg(feature = "encrypted")]
+        Protection::Encrypted => encryption(config),
+    }
+}
+
+#[cfg(feature = "encrypted")]
+fn encryption(config: &SessionConfig) -> Vec<(&'static str, String)> {
+    let settings = &config.encrypted;
+    let tenant = match &settings.tenant {
+        None => "none".to_owned(),
+        Some(tenant) => format!("{tenant:?}"),
+    };
+    let padding = match settings.padding {
+        Padding::None => "none".to_owned(),
+        Padding::Blocks(block) => format!("to blocks of {block} bytes"),
+    };
+    let signed = match &settings.accept_signed {
+        None => "never".to_owned(),
+        Some(accept) => {
+            let until = accept.until.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let until = until.as_secs();
+            let date = i64::try_from(until)
+                .ok()
+                .and_then(HttpDate::from_unix_seconds);
+            let date = date.map_or("the year 10000 or later".to_owned(), |date| {
+                date.to_string()
+            });
+            match until <= config.clock.unix_seconds() {
+                true => format!("no longer: they were until {date}"),
+                false => format!("until {date}"),
+            }
+        }
+    };
+    vec![
+        (
+            "Who can read a session",
+            "nobody without a secret key".to_owned(),
+        ),
+        ("Encryption", "AES-256-GCM-SIV".to_owned()),
+        ("Tenant", tenant),
+        ("Padding", padding),
+        ("Signed cookies are accepted", signed),
     ]
 }
 
@@ -179,21 +244,27 @@ fn in_a_store(config: &SessionConfig) -> Vec<(&'static str, String)> {
         Some(_) => "yes",
         None => "no",
     };
-    let (layout, readers) = match stored.layout {
+    let (readers, copy, bits) = match stored.layout {
         Layout::Flask => (
-            "Flask-Session's",
-            "whoever can read the store, and log in with what is there",
+            "whoever can read the store",
+            "logs in as everybody in it",
+            stored.id_length * 8,
         ),
         Layout::Native => (
-            "native",
-            "whoever can read the store, and nobody can log in with what is there",
+            "whoever can read the store",
+            "logs nobody in, and shows the sessions",
+            Ticket::BITS,
         ),
         #[cfg(feature = "encrypted")]
-        Layout::Sealed => ("sealed", "whoever has the cookie"),
+        Layout::Sealed => (
+            "whoever has both the store and the cookie",
+            "logs nobody in, and shows how many sessions there are, how large and of when",
+            Ticket::BITS,
+        ),
     };
     vec![
-        ("Layout of entries", layout.to_owned()),
         ("Who can read a session", readers.to_owned()),
+        ("A copy of the store", copy.to_owned()),
         (
             "After a logout",
             format!(
@@ -205,9 +276,9 @@ fn in_a_store(config: &SessionConfig) -> Vec<(&'static str, String)> {
             "Requests at the same time",
             "no change is lost: each is done again on what the others left".to_owned(),
         ),
-        ("Random bits of an id", (stored.id_length * 8).to_string()),
+        ("Random bits of an id", bits.to_string()),
         ("Ids are signed", signed.to_owned()),
-        ("Format of entries", format.to_owned()),
+        ("Entries' format", format.to_owned()),
         ("Keys of entries begin with", stored.key_prefix.clone()),
         ("A commit is tried for", shown(stored.commit_deadline)),
         (

@@ -1,6 +1,7 @@
 //! What a handler holds: the session, its typed keys, its flashes.
 
 mod commit;
+mod devices;
 mod entries;
 mod event;
 mod flash;
@@ -41,10 +42,12 @@ pub use user::{PendingUser, User};
 pub(crate) use commit::{
     Change, Content, CookieCommit, Identity, Origin, StoreCommit, decide_cookie, decide_store,
 };
+pub(crate) use devices::{Answer, Devices};
 pub(crate) use entries::Entries;
 pub(crate) use event::Observer;
 pub(crate) use handle::HANDLE_BYTES;
 pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
+pub(crate) use identity::{FRESH, SUBJECT};
 pub(crate) use journal::Operation;
 use state::Saved;
 pub(crate) use state::{Home, State};
@@ -107,6 +110,9 @@ pub(crate) trait Backend: Send + Sync {
     fn format(&self) -> &Format;
 
     fn config(&self) -> &SessionConfig;
+
+    /// Where it is kept who has which sessions, if it is.
+    fn devices(&self) -> Option<&dyn Devices>;
 
     /// Makes what the session holds now last, and says what the response has to set.
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a>;
@@ -457,7 +463,7 @@ impl Session {
             let subject = state.subject(self.format());
             (
                 state.handle(self.format()),
-                subject.or_else(|| state.left.clone()),
+                subject.or_else(|| state.left.as_ref().map(|left| left.subject.clone())),
             )
         });
         self.config().observer.tell(&Event {
