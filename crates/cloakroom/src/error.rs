@@ -106,13 +106,14 @@ pub enum Error {
 
 impl Error {
     /// The status of a response that this error ends: 503 if trying again may help, 401 if the visitor has to log
-    /// in, else 500.
+    /// in, 403 over plain http where sessions are for https, else 500.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::StoreUnavailable { .. } | Self::Contended { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::LoginRequired | Self::NoLoginBegun => StatusCode::UNAUTHORIZED,
+            Self::Refused(Refusal::InsecureTransport) => StatusCode::FORBIDDEN,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

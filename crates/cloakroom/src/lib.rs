@@ -192,7 +192,9 @@ pub mod value;
 mod web;
 
 pub use clock::Clock;
-pub use config::{AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, Refresh, SessionConfig};
+pub use config::{
+    AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, OutagePolicy, Refresh, SessionConfig,
+};
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
 pub use manager::SessionManager;

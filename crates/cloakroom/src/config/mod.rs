@@ -3,13 +3,16 @@
 mod flask;
 mod flask_session;
 mod lifetimes;
+mod outage;
 mod sqlalchemy;
 mod stored;
+mod transport;
 
 use std::time::Duration;
 
 pub use flask::FlaskSettings;
 pub use lifetimes::AssuranceLevel;
+pub use outage::OutagePolicy;
 pub(crate) use stored::StoreSettings;
 
 use crate::{
@@ -55,6 +58,8 @@ pub struct SessionConfig {
     pub(crate) legacy_epoch: bool,
     pub(crate) max_inflated_size: usize,
     pub(crate) clock: Clock,
+    /// The header in which the proxy in front says how the request came; none: anything goes.
+    pub(crate) transport: Option<http::HeaderName>,
     pub(crate) stored: StoreSettings,
 }
 
@@ -115,6 +120,7 @@ impl Default for SessionConfig {
             legacy_epoch: false,
             max_inflated_size: crate::token::payload::DEFAULT_MAX_SIZE,
             clock: Clock::system(),
+            transport: None,
             stored: StoreSettings::default(),
         }
     }

@@ -14,8 +14,8 @@ use crate::{
     json::JsonError,
     secret::KeyRing,
     session::{
-        Backend, Change, Commit, CookieCommit, Entries, Home, Refusal, Session, State, Status,
-        decide_cookie,
+        Activity, Backend, Change, Commit, CookieCommit, Entries, Home, Refusal, Session, State,
+        Status, decide_cookie,
     },
     token::{
         payload::{self, PayloadError},
@@ -112,9 +112,13 @@ impl CookieSessions {
         if changed {
             return Change::Modified;
         }
-        let due = match (self.config.refresh, self.renew_after, &state.status) {
+        let due = match (
+            state.activity.refresh(self.config.refresh),
+            self.renew_after,
+            &state.status,
+        ) {
             (Refresh::EachRequest, ..) => state.permanent(&self.format),
-            (_, Some(after), Status::Loaded { signed_at, .. }) => {
+            (Refresh::After(_), Some(after), Status::Loaded { signed_at, .. }) => {
                 let now = UNIX_EPOCH + Duration::from_secs(self.config.clock.unix_seconds());
                 now.duration_since(*signed_at)
                     .is_ok_and(|age| age.as_secs() > after)
@@ -174,8 +178,9 @@ impl Backend for CookieSessions {
 
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {
         Commit::Done(session.with_state(|state| {
-            let loaded = matches!(state.status, Status::Loaded { .. });
-            if (state.modified || loaded) && self.config.lacks_beginning(state, &self.format) {
+            let renewable =
+                matches!(state.status, Status::Loaded { .. }) && state.activity == Activity::Counts;
+            if (state.modified || renewable) && self.config.lacks_beginning(state, &self.format) {
                 state.stamp(&self.format, self.config.clock.unix_seconds());
             }
             match decide_cookie(state.is_empty(), self.change(state)) {

@@ -1,8 +1,8 @@
 use http::HeaderValue;
 
 use super::{
-    Entries, Entry, Flash, Login, Operation, PERMANENT, SessionId, Status, Stored,
-    identity::CREATED,
+    Activity, Entries, Entry, Flash, Login, Nowhere, Operation, PERMANENT, SessionId, Status,
+    Stored, identity::CREATED,
 };
 use crate::{Error, format::Format, store::Record, value::Value};
 
@@ -16,6 +16,7 @@ pub(crate) struct State {
     /// Counts changes, so that `update` notices one made meanwhile.
     pub(crate) version: u64,
     pub(crate) home: Home,
+    pub(crate) activity: Activity,
     /// The login of this request, until it is saved.
     pub(crate) login: Option<Login>,
     /// Flashes taken out in this request, for later calls.
@@ -29,6 +30,8 @@ pub(crate) struct State {
 pub(crate) enum Home {
     Cookie,
     Store(Box<Stored>),
+    /// Nothing can be kept, so nothing can be changed.
+    Nowhere(Box<Nowhere>),
 }
 
 /// The header that `save` made, or none if there is nothing to send.
@@ -43,6 +46,7 @@ impl State {
             regenerated: false,
             version: 0,
             home,
+            activity: Activity::Counts,
             login: None,
             taken: None,
             saved: None,
@@ -76,7 +80,7 @@ impl State {
 
     pub(super) fn insert(&mut self, format: &Format, key: &str, value: Value) -> Result<(), Error> {
         match &self.home {
-            Home::Cookie => {
+            Home::Cookie | Home::Nowhere(_) => {
                 self.entries.insert(format, key, value)?;
                 self.touch();
             }
@@ -96,7 +100,7 @@ impl State {
 
     pub(super) fn clear(&mut self, format: &Format) {
         let keep_permanent = match &self.home {
-            Home::Cookie => false,
+            Home::Cookie | Home::Nowhere(_) => false,
             Home::Store(stored) => stored.clearing_keeps_permanent,
         };
         let clear = Operation::Clear { keep_permanent };
@@ -142,14 +146,14 @@ impl State {
 
     pub(super) fn take_journal(&mut self) -> Vec<Operation> {
         match &mut self.home {
-            Home::Cookie => Vec::new(),
+            Home::Cookie | Home::Nowhere(_) => Vec::new(),
             Home::Store(stored) => std::mem::take(&mut stored.journal),
         }
     }
 
     pub(crate) fn journal_length(&self) -> usize {
         match &self.home {
-            Home::Cookie => 0,
+            Home::Cookie | Home::Nowhere(_) => 0,
             Home::Store(stored) => stored.journal.len(),
         }
     }
@@ -168,7 +172,7 @@ impl State {
     /// The session has this entry from now on. Hands back the one before.
     pub(crate) fn enter(&mut self, id: SessionId, base: Record) -> Entry {
         match &mut self.home {
-            Home::Cookie => Entry::None,
+            Home::Cookie | Home::Nowhere(_) => Entry::None,
             Home::Store(stored) => std::mem::replace(&mut stored.entry, Entry::Live { id, base }),
         }
     }

@@ -16,6 +16,10 @@ pub enum Status {
     },
     /// The store has an entry for the id in the cookie.
     Stored,
+    /// The store could not be asked, and the route goes on all the same
+    /// ([`OutagePolicy::Degrade`](crate::OutagePolicy::Degrade)): nobody knows who the visitor is. The session
+    /// reads as if it were empty, cannot be changed, and stays as it is in the store and in the browser.
+    Unknown,
     /// The cookie was not good, so the session is empty. The browser keeps the cookie until something
     /// is stored: another server with another key may still take it.
     Refused(Refusal),
@@ -51,6 +55,10 @@ pub enum Refusal {
     /// The session is older than any may be, whatever happened in it.
     #[error("the session has reached its absolute lifetime; log in again")]
     LifetimeOver,
+    /// The request came over plain http, to a site whose sessions are for https only. Whatever it brings is
+    /// not looked at.
+    #[error("the request came over plain http, and sessions are for https only")]
+    InsecureTransport,
     /// It would grow beyond the limit when inflated.
     #[error("the cookie inflates to more than the limit")]
     TooLarge,
@@ -73,6 +81,7 @@ impl Refusal {
             Self::FromTheFuture => "from_the_future",
             Self::Expired => "expired",
             Self::LifetimeOver => "lifetime_over",
+            Self::InsecureTransport => "insecure_transport",
             Self::TooLarge => "too_large",
             Self::TooDeep => "too_deep",
             Self::BadPayload => "bad_payload",

@@ -54,7 +54,12 @@ impl<S: Sync> OptionalFromRequestParts<S> for User {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
-        Ok(Self::of(open(parts).await?).ok())
+        match Self::of(open(parts).await?) {
+            Ok(user) => Ok(Some(user)),
+            Err(Error::LoginRequired) => Ok(None),
+            // That nobody knows is not that nobody is there.
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use crate::{
     Error,
     config::{Profile, Refresh},
     session::{
-        Change, Content, Entry, Home, Identity, Origin, State, Status, StoreCommit, decide_store,
+        Activity, Change, Content, Entry, Home, Identity, Origin, State, Status, StoreCommit,
+        decide_store,
     },
     store::Record,
 };
@@ -54,7 +55,8 @@ impl StoredSessions {
     pub(super) fn plan(&self, state: &mut State) -> Result<Plan, Error> {
         if self.config.lacks_beginning(state, &self.format) {
             let opened = matches!(&state.home, Home::Store(stored) if matches!(stored.entry, Entry::Live { .. }));
-            if opened || state.modified {
+            let renewable = opened && state.activity == Activity::Counts;
+            if renewable || state.modified {
                 state.stamp(&self.format, self.config.clock.unix_seconds());
             }
         }
@@ -115,6 +117,7 @@ impl StoredSessions {
             (true, ..) => Change::Modified,
             (false, ..) => self.renewal(key.as_deref(), base, ttl),
         };
+        let change = state.activity.limit(change);
         let step = match (decide_store(origin, content, change, identity), key, base) {
             (StoreCommit::Forget, ..) => Step::Forget,
             (StoreCommit::Create, ..) => Step::Create(value.unwrap_or_default()),
@@ -133,7 +136,11 @@ impl StoredSessions {
             // Only an entry is touched, replaced, moved or deleted, and an entry has a key and a base.
             (StoreCommit::Nothing, ..) | (_, None, _) | (_, _, None) => Step::Nothing,
         };
-        let cookie = match (&step, self.config.profile, self.config.refresh) {
+        let cookie = match (
+            &step,
+            self.config.profile,
+            state.activity.refresh(self.config.refresh),
+        ) {
             (Step::Create(_) | Step::Move(..), ..) => true,
             (Step::Nothing | Step::Touch(_) | Step::Replace(..), Profile::Flask, _) if changed => {
                 origin == Origin::Entry
