@@ -24,6 +24,9 @@ use tracing::{Level, Metadata, Subscriber, span};
 
 #[path = "support/faulty.rs"]
 mod faulty;
+#[cfg(feature = "redis")]
+#[path = "support/recording.rs"]
+mod recording;
 
 const TTL: Duration = Duration::from_secs(60);
 const FIRST: Duration = Duration::from_millis(250);
@@ -375,4 +378,39 @@ async fn p9_an_outage_is_two_lines_in_the_log() {
         store.load("key").await.unwrap();
     }
     assert_eq!(*log.0.lock().unwrap(), [Level::WARN, Level::INFO]);
+}
+
+/// A real server that hangs: after the first few, no request waits for it; and back, it is found again.
+#[cfg(feature = "redis")]
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_redis_hangs_and_most_requests_do_not_wait() {
+    const REQUESTS: usize = 40;
+    let server = servers::redis::start().unwrap();
+    let redis = cloakroom::store::RedisStore::connect(server.url()).await;
+    let (recording, calls) = recording::Recording::new(Arc::new(redis.unwrap()));
+    let site = Site::new(Store::new(recording));
+    let visitor = site.visitor().await;
+    calls.take();
+    server.pause().unwrap();
+    for _ in 0..REQUESTS {
+        let answer = site.count(&visitor).await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()[header::RETRY_AFTER], "2");
+        assert!(!answer.headers().contains_key(header::SET_COOKIE));
+    }
+    // Three until it opens, and a probe or two on a machine that is slow.
+    let asked = calls.kinds().len();
+    assert!((3..=8).contains(&asked), "{asked} calls reached the driver");
+    server.resume().unwrap();
+    let mut tries = 0;
+    let answer = loop {
+        let answer = site.count(&visitor).await;
+        if answer.status() == StatusCode::OK {
+            break body(answer).await;
+        }
+        tries += 1;
+        assert!(tries < 300, "it does not come back");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(answer, "2", "nothing was lost and nothing done twice");
 }

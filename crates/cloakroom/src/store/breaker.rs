@@ -19,7 +19,7 @@ use super::{StoreError, StoreErrorKind};
 ///
 /// Calls count that were not answered ([`Unreachable`](StoreErrorKind::Unreachable) and
 /// [`TimedOut`](StoreErrorKind::TimedOut)); of calls that lose their connection together, one. Any answer ends
-/// the count, a refusal too.
+/// the count, a refusal too, so that nobody can shut the others out by crowding one entry.
 ///
 /// Unless set otherwise: 3 failures in a row, a pause of a quarter of a second, at most 5 seconds. A pause is
 /// cut short by up to a half, at random, so that many processes do not come back at the same moment.
@@ -222,7 +222,7 @@ impl Pass<'_> {
             }
             // The driver knows of a breaker of its own: that is no answer, and no failure to count.
             Some(StoreErrorKind::Skipped) => self.circuit.give_up(role),
-            Some(StoreErrorKind::Refused) | None => self.circuit.answered(),
+            Some(StoreErrorKind::Refused | StoreErrorKind::Busy) | None => self.circuit.answered(),
         }
     }
 }

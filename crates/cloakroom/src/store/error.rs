@@ -22,6 +22,8 @@ pub enum StoreErrorKind {
     TimedOut,
     /// The store answered that it will not; asking again gives the same answer.
     Refused,
+    /// The store answers, but others were in the way of this entry each time: nothing was written.
+    Busy,
     /// The store was not asked, because it failed several times in a row just now: nothing was written. See
     /// [`Breaker`](super::Breaker).
     Skipped,
@@ -33,6 +35,7 @@ impl fmt::Display for StoreErrorKind {
             Self::Unreachable => "the store cannot be reached",
             Self::TimedOut => "the store did not answer in time",
             Self::Refused => "the store refused",
+            Self::Busy => "others kept the store from writing the entry",
             Self::Skipped => {
                 "the store failed several times in a row and is not asked for a moment"
             }
@@ -54,6 +57,11 @@ impl StoreError {
     /// An answer that says no.
     pub fn refused(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StoreErrorKind::Refused, reason)
+    }
+
+    /// An answer that says: not now, others are at this entry.
+    pub fn busy(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StoreErrorKind::Busy, reason)
     }
 
     /// Not asked at all.
