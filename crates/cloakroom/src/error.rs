@@ -79,8 +79,17 @@ pub enum Error {
         /// When the browser should try again.
         retry_after: Duration,
     },
-    /// The operating system gave no random numbers for a session id.
-    #[error("no session id can be made: {0}")]
+    /// The user has as many sessions as [`MaxSessions`](crate::MaxSessions) allows, so the login is refused. The
+    /// response is 409 (RFC 9110, section 15.5.10): the user may end one of the others and try again.
+    #[error(
+        "the user has {most} sessions, and no more are allowed at a time: one of them has to end before this login"
+    )]
+    TooManySessions {
+        /// How many are allowed.
+        most: usize,
+    },
+    /// The operating system gave no random numbers for a session id or an encrypted cookie.
+    #[error("the session cannot be saved for want of random numbers: {0}")]
     Random(String),
     /// The cookie or the entry is not good, where only a good one will do.
     #[error("the session is refused: {0}")]
@@ -106,7 +115,7 @@ pub enum Error {
 
 impl Error {
     /// The status of a response that this error ends: 503 if trying again may help, 401 if the visitor has to log
-    /// in, 403 over plain http where sessions are for https, else 500.
+    /// in, 403 over plain http where sessions are for https, 409 if the user has too many sessions, else 500.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::StoreUnavailable { .. } | Self::Contended { .. } => {
@@ -114,6 +123,7 @@ impl Error {
             }
             Self::LoginRequired | Self::NoLoginBegun => StatusCode::UNAUTHORIZED,
             Self::Refused(Refusal::InsecureTransport) => StatusCode::FORBIDDEN,
+            Self::TooManySessions { .. } => StatusCode::CONFLICT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

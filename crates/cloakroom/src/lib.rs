@@ -174,6 +174,10 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// Tests in here share helpers with those in `tests`, which know this crate by its name.
+#[cfg(test)]
+extern crate self as cloakroom;
+
 mod caches;
 mod clock;
 mod config;
@@ -193,16 +197,22 @@ mod web;
 
 pub use clock::Clock;
 pub use config::{
-    AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, OutagePolicy, Refresh, SessionConfig,
+    AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, Layout, MaxSessions, OutagePolicy,
+    Refresh, SessionConfig,
 };
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
-pub use manager::SessionManager;
-pub use secret::{KeyRing, SecretKey, SecretKeyError};
+pub use manager::{SessionManager, SessionReport};
+pub use secret::{
+    KeyRing, KeyState, KeyUsage, KeyWatcher, Keys, KeysError, Reloaded, ScheduledKey, SecretKey,
+    SecretKeyError,
+};
 pub use session::{
-    Flash, Key, Login, PendingUser, Refusal, Session, SessionKey, Status, Typed, TypedKey, User,
+    Event, EventKind, Flash, Handle, HandleError, Key, Login, PendingUser, Protection, Refusal,
+    Session, SessionInfo, SessionKey, Status, Typed, TypedKey, User,
 };
 pub use value::Value;
+pub use web::clear_site_data::ClearSiteData;
 #[cfg(feature = "minijinja")]
 pub use web::template;
 pub use web::tower::{SessionFuture, SessionLayer, SessionService};

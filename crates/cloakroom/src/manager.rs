@@ -2,21 +2,28 @@
 
 mod cookie;
 mod outage;
+#[cfg_attr(not(test), expect(dead_code, reason = "logins are not entered yet"))]
+mod register;
 mod renewals;
+mod report;
+mod seal;
 mod stored;
 mod turns;
 
+#[cfg(feature = "encrypted")]
+use std::time::SystemTime;
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 
+pub use self::report::SessionReport;
 use self::{cookie::CookieSessions, stored::StoredSessions};
 use crate::{
     ConfigError, Error, caches,
     config::{FlaskSettings, Profile, Refresh, SessionConfig},
     cookie::{CookieError, PreparedCookie, Rules, find_all, insert_set_cookie},
-    secret::KeyRing,
-    session::{Entries, Refusal, Session, Status},
+    secret::{KeyUsage, Keys},
+    session::{Entries, Event, EventKind, Protection, Refusal, Session, Status},
     store::Store,
 };
 
@@ -64,7 +71,46 @@ impl SessionManager {
     ///
     /// [`ConfigError`] if the cookie's attributes contradict each other or no browser would keep it, or if
     /// the settings are those of a Flask application that keeps its sessions in a store.
-    pub fn signed(keys: impl Into<KeyRing>, config: SessionConfig) -> Result<Self, ConfigError> {
+    pub fn signed(keys: impl Into<Keys>, config: SessionConfig) -> Result<Self, ConfigError> {
+        Self::in_cookie(Protection::Signed, keys.into(), config)
+    }
+
+    /// Sessions in an encrypted cookie, which the browser can neither read nor change:
+    /// [`token::encrypted`](crate::token::encrypted), for the purpose that is the
+    /// [`salt`](SessionConfig::salt), the name that is the cookie's, and the
+    /// [`tenant`](SessionConfig::tenant). [`SessionConfig::native`] is made for them.
+    ///
+    /// The signing key of the ring encrypts, all its keys decrypt. No other kind of cookie is read, unless
+    /// [`accept_signed`](SessionConfig::accept_signed) says so and until when.
+    ///
+    /// ```
+    /// use cloakroom::{SecretKey, SessionConfig, SessionManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let manager = SessionManager::encrypted(SecretKey::generate()?, SessionConfig::native())?;
+    /// let session = manager.new_session();
+    /// session.insert("username", "alice")?;
+    ///
+    /// let cookie = manager.cookie_value(&session).unwrap_or_default();
+    /// assert!(cookie.starts_with("v1."));
+    /// assert_eq!(manager.open_value(&cookie).await?.get("username")?, Some("alice".to_owned()));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`signed`](Self::signed).
+    #[cfg(feature = "encrypted")]
+    pub fn encrypted(keys: impl Into<Keys>, config: SessionConfig) -> Result<Self, ConfigError> {
+        Self::in_cookie(Protection::Encrypted, keys.into(), config)
+    }
+
+    fn in_cookie(
+        protection: Protection,
+        keys: Keys,
+        config: SessionConfig,
+    ) -> Result<Self, ConfigError> {
         if config.stored.demanded {
             return Err(ConfigError::Conflict {
                 name: "SESSION_TYPE".to_owned(),
@@ -72,7 +118,14 @@ impl SessionManager {
                     .to_owned(),
             });
         }
-        let sessions = CookieSessions::new(keys, config)?;
+        if let Some(name) = seal::unheeded(protection, &config) {
+            return Err(ConfigError::Conflict {
+                name: name.to_owned(),
+                reason: "only encrypted sessions have it, and these are signed: use encrypted, or leave it out"
+                    .to_owned(),
+            });
+        }
+        let sessions = CookieSessions::new(protection, keys, config)?;
         Ok(Self {
             room: Room::Cookie(Arc::new(sessions)),
         })
@@ -140,14 +193,27 @@ impl SessionManager {
             if candidate.is_empty() {
                 continue;
             }
-            match self.try_open(candidate).await? {
-                Ok(session) => return Ok(session),
+            let opened = self.try_open(candidate).await;
+            match opened.inspect_err(|error| self.tell_failure(error, headers))? {
+                Ok(session) => {
+                    if let Status::Loaded { key_index, .. } = session.status()
+                        && key_index > 0
+                    {
+                        session.tell(EventKind::OldKey { key_index });
+                    }
+                    return Ok(session);
+                }
                 // Of several, the reason that came furthest says most.
                 Err(refusal) => refused = refused.max(Some(refusal)),
             }
         }
         if let Some(refusal) = refused {
-            tracing::debug!(code = refusal.code(), "session cookie refused");
+            self.config().observer.tell(&Event {
+                kind: EventKind::Refused(refusal),
+                session: None,
+                subject: None,
+                headers: Some(headers),
+            });
         }
         Ok(self.empty_session(refused.map_or(Status::New, Status::Refused)))
     }
@@ -219,6 +285,29 @@ impl SessionManager {
         }
     }
 
+    /// Until when signed cookies are read although new ones are encrypted, for a page that shows the health
+    /// of a site: the setting [`accept_signed`](SessionConfig::accept_signed). None if only one kind of
+    /// cookie is read. The moment may have passed; then they are refused already and the setting can go.
+    #[cfg(feature = "encrypted")]
+    pub fn accepts_signed_until(&self) -> Option<SystemTime> {
+        match &self.room {
+            Room::Cookie(sessions) => sessions.accepts_signed_until(),
+            Room::Store(_) => None,
+        }
+    }
+
+    /// Each key, what it does now and how many sessions this process has opened with it so far; nothing for
+    /// sessions in a store whose ids are not signed.
+    ///
+    /// After a rotation this says when the old key can go: when no server has opened a session with it for
+    /// a session lifetime. [`Keys`] says how to rotate.
+    pub fn key_usage(&self) -> Vec<KeyUsage> {
+        match &self.room {
+            Room::Cookie(sessions) => sessions.key_usage(),
+            Room::Store(sessions) => sessions.key_usage(),
+        }
+    }
+
     /// The session of a cookie value: for tests, tools and inspectors.
     ///
     /// # Errors
@@ -239,9 +328,9 @@ impl SessionManager {
         match &self.room {
             // Base64 and dots are ASCII, so nothing is lost.
             Room::Cookie(sessions) => session
-                .to_bytes()
+                .with_state(|state| sessions.seal(state))
                 .ok()
-                .and_then(|document| String::from_utf8(sessions.seal(&document)).ok()),
+                .and_then(|token| String::from_utf8(token).ok()),
             Room::Store(sessions) => session
                 .id()
                 .map(|id| sessions.cookie_value(&id).into_owned()),
@@ -254,6 +343,17 @@ impl SessionManager {
         match &self.room {
             Room::Cookie(_) => None,
             Room::Store(sessions) => session.id().map(|id| sessions.key(&id)),
+        }
+    }
+
+    fn tell_failure(&self, error: &Error, headers: &HeaderMap) {
+        if let Error::StoreUnavailable { source, .. } | Error::StoreRefused(source) = error {
+            self.config().observer.tell(&Event {
+                kind: EventKind::StoreFailed(source.kind()),
+                session: None,
+                subject: None,
+                headers: Some(headers),
+            });
         }
     }
 

@@ -24,6 +24,13 @@ fn in_cookie() -> (Clock, SessionManager) {
     (clock, SessionManager::signed(key, config).unwrap())
 }
 
+fn encrypted() -> (Clock, SessionManager) {
+    let clock = Clock::manual(START);
+    let config = SessionConfig::default().clock(clock.clone());
+    let key = SecretKey::new("a key of this test alone").unwrap();
+    (clock, SessionManager::encrypted(key, config).unwrap())
+}
+
 async fn request<R>(
     manager: &SessionManager,
     browser: &mut Browser,
@@ -112,7 +119,7 @@ async fn s12_cve_2018_11385_there_is_no_login_without_a_new_id() {
 
 #[tokio::test]
 async fn s13_what_another_user_had_goes_first() {
-    for (_, manager) in [stored(), in_cookie()] {
+    for (_, manager) in [stored(), in_cookie(), encrypted()] {
         let mut browser = Browser::new();
         request(&manager, &mut browser, |session| session.insert("cart", 1))
             .await
@@ -141,7 +148,7 @@ async fn s13_what_another_user_had_goes_first() {
 
 #[tokio::test]
 async fn s25_a_session_says_when_and_how_its_user_proved_who_it_is() {
-    for (clock, manager) in [stored(), in_cookie()] {
+    for (clock, manager) in [stored(), in_cookie(), encrypted()] {
         let mut browser = Browser::new();
         request(&manager, &mut browser, |session| {
             session.login(Login::new("alice").level(2))
@@ -188,7 +195,7 @@ async fn s25_a_session_says_when_and_how_its_user_proved_who_it_is() {
 
 #[tokio::test]
 async fn s26_half_a_login_is_no_login() {
-    for (_, manager) in [stored(), in_cookie()] {
+    for (_, manager) in [stored(), in_cookie(), encrypted()] {
         let mut browser = Browser::new();
         request(&manager, &mut browser, |session| {
             session.begin_login("alice")
@@ -228,7 +235,7 @@ async fn s26_half_a_login_is_no_login() {
 
 #[tokio::test]
 async fn s11_a_logout_takes_everything() {
-    for (_, manager) in [stored(), in_cookie()] {
+    for (_, manager) in [stored(), in_cookie(), encrypted()] {
         let mut browser = Browser::new();
         request(&manager, &mut browser, |session| {
             session.set_permanent(true);

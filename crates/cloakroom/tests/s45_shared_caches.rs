@@ -12,7 +12,7 @@ use support::now::{SaveNow, SessionNow};
 
 /// Every way to look at a session, by name. The test below fails if a public method is missing here.
 type Look = fn(&Session);
-const READS: [(&str, Look); 24] = [
+const READS: [(&str, Look); 26] = [
     ("get", |session| drop(session.get::<Value>("a"))),
     ("get_or_insert_with", |session| {
         drop(session.get_or_insert_with("a", || 1));
@@ -60,10 +60,14 @@ const READS: [(&str, Look); 24] = [
         assert!(format!("{session:?}").starts_with("Session"));
     }),
 ];
-const WRITES: [(&str, Look); 12] = [
+const WRITES: [(&str, Look); 13] = [
     ("insert", |session| session.insert("b", 1).unwrap()),
     ("remove", |session| drop(session.remove("a"))),
     ("take", |session| drop(session.take::<u8>("a"))),
+    ("take_once", |session| {
+        let taken = cloakroom::testing::now(session.take_once::<u8>("a"));
+        assert_eq!(taken.unwrap().unwrap(), Some(1));
+    }),
     ("update", |session| {
         drop(session.update("a", |n: Option<u8>| n.unwrap_or(0) + 1));
     }),
@@ -86,6 +90,7 @@ fn s45_the_lists_name_every_public_method() {
         include_str!("../src/session/flash.rs"),
         include_str!("../src/session/identity.rs"),
         include_str!("../src/session/activity.rs"),
+        include_str!("../src/session/once.rs"),
     ];
     let named: Vec<&str> = READS.iter().chain(&WRITES).map(|(name, _)| *name).collect();
     let mut count = 0;

@@ -1,8 +1,11 @@
 //! How sessions behave: cookie attributes, lifetimes, limits, and Flask's names for them.
 
+#[cfg(feature = "encrypted")]
+mod encrypted;
 mod flask;
 mod flask_session;
 mod lifetimes;
+mod max_sessions;
 mod outage;
 mod sqlalchemy;
 mod stored;
@@ -10,9 +13,13 @@ mod transport;
 
 use std::time::Duration;
 
+#[cfg(feature = "encrypted")]
+pub(crate) use encrypted::EncryptedSettings;
 pub use flask::FlaskSettings;
 pub use lifetimes::AssuranceLevel;
+pub use max_sessions::MaxSessions;
 pub use outage::OutagePolicy;
+pub use stored::Layout;
 pub(crate) use stored::StoreSettings;
 
 use crate::{
@@ -20,6 +27,7 @@ use crate::{
     cookie::{Cookie, CookieError, SameSite},
     format::TaggedJson,
     secret::SecretKeyError,
+    session::{Event, Observer},
     store::StoreError,
     token::{Leniency, payload::Compression, signed::Digest},
 };
@@ -61,6 +69,9 @@ pub struct SessionConfig {
     /// The header in which the proxy in front says how the request came; none: anything goes.
     pub(crate) transport: Option<http::HeaderName>,
     pub(crate) stored: StoreSettings,
+    pub(crate) observer: Observer,
+    #[cfg(feature = "encrypted")]
+    pub(crate) encrypted: EncryptedSettings,
 }
 
 /// When a session that was opened but not changed gets a new cookie, with a new time and expiry.
@@ -122,6 +133,9 @@ impl Default for SessionConfig {
             clock: Clock::system(),
             transport: None,
             stored: StoreSettings::default(),
+            observer: Observer::default(),
+            #[cfg(feature = "encrypted")]
+            encrypted: EncryptedSettings::default(),
         }
     }
 }
@@ -142,6 +156,21 @@ impl SessionConfig {
             },
             ..Self::default()
         }
+    }
+
+    /// What a site without Flask should have: [`default`](Self::default), but the cookie is named
+    /// `__Host-session` and never compressed.
+    ///
+    /// Browsers take a cookie of that name over https only, for the whole host and from no other host
+    /// (RFC 6265bis, section 4.1.3), so no subdomain can plant one. For development over plain http write
+    /// `SessionConfig::native().cookie_name("session").secure(false)`; to share it with subdomains,
+    /// `.cookie_name("__Secure-session").domain("example.com")`.
+    pub fn native() -> Self {
+        Self {
+            compression: Compression::Never,
+            ..Self::default()
+        }
+        .cookie_name("__Host-session")
     }
 
     /// The cookie's name; `session` unless set. Flask's `SESSION_COOKIE_NAME`.
@@ -274,6 +303,23 @@ impl SessionConfig {
     /// The most bytes a cookie may have when inflated; 1 MiB unless set.
     pub fn max_inflated_size(mut self, bytes: usize) -> Self {
         self.max_inflated_size = bytes;
+        self
+    }
+
+    /// Calls this with everything that happens to sessions: logins, ends, refused cookies, conflicts. It runs
+    /// within the request, so it should hand over and return.
+    ///
+    /// ```
+    /// use cloakroom::{EventKind, SessionConfig};
+    ///
+    /// let config = SessionConfig::default().on_event(|event| {
+    ///     if let EventKind::Refused(reason) = event.kind {
+    ///         println!("a cookie was refused: {reason}");
+    ///     }
+    /// });
+    /// ```
+    pub fn on_event(mut self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(observer);
         self
     }
 

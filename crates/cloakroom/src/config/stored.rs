@@ -1,16 +1,45 @@
 use std::time::Duration;
 
 use super::{OutagePolicy, SessionConfig};
-use crate::{format::Serialization, secret::KeyRing};
+use crate::{format::Serialization, secret::Keys};
+
+/// What a session's entry in the store looks like.
+///
+/// ```
+/// use cloakroom::{Layout, SessionConfig, SessionLayer, store::MemoryStore};
+///
+/// let config = SessionConfig::default().layout(Layout::Native);
+/// let layer = SessionLayer::stored_with(MemoryStore::new(), config)?;
+/// # Ok::<(), cloakroom::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Layout {
+    /// Flask-Session's: the session and nothing else, under the very id that the cookie holds. Flask shares it. Whoever
+    /// reads the store can log in as anybody in it. The default.
+    #[default]
+    Flask,
+    /// The cookie holds a public id and a secret, the store the public id and the SHA-256 of the secret, so that nobody
+    /// can log in with what is in the store. Beside the content, which is readable, the entry says when the session
+    /// began, when it ends and whose it is: see [`RecordHeader`](crate::format::RecordHeader).
+    Native,
+    /// As [`Native`](Self::Native), with the content under AES-256-GCM-SIV and a key that is derived from the ticket: a
+    /// stolen store shows when sessions began, were written and will end, how large they are, and nothing else. Nor can
+    /// an operator look into them.
+    #[cfg(feature = "encrypted")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "encrypted")))]
+    Sealed,
+}
 
 /// Settings that only sessions in a store have.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreSettings {
+    pub(crate) layout: Layout,
     pub(crate) key_prefix: String,
     pub(crate) id_length: usize,
     /// None: MessagePack, or pickle where cachelib reads the entries.
     pub(crate) serialization: Option<Serialization>,
-    pub(crate) id_keys: Option<KeyRing>,
+    pub(crate) id_keys: Option<Keys>,
     pub(crate) permanent: bool,
     pub(crate) tombstone: Duration,
     pub(crate) commit_deadline: Duration,
@@ -23,6 +52,7 @@ pub(crate) struct StoreSettings {
 impl Default for StoreSettings {
     fn default() -> Self {
         Self {
+            layout: Layout::Flask,
             key_prefix: "session:".to_owned(),
             id_length: 32,
             serialization: None,
@@ -39,15 +69,23 @@ impl Default for StoreSettings {
 
 /// Settings for sessions in a store; those in the cookie leave them alone.
 impl SessionConfig {
+    /// What entries look like; as Flask-Session's unless set. An entry in another layout is refused and left alone.
+    pub fn layout(mut self, layout: Layout) -> Self {
+        self.stored.layout = layout;
+        self
+    }
+
     /// What the store's keys begin with, before the id; `session:` unless set. Flask-Session's
-    /// `SESSION_KEY_PREFIX`.
+    /// `SESSION_KEY_PREFIX`. In the native layouts the cookie's name and a colon follow, so that sessions under two names
+    /// never meet, and the prefix is empty or ends with a colon.
     #[doc(alias = "SESSION_KEY_PREFIX")]
     pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.stored.key_prefix = prefix.into();
         self
     }
 
-    /// The random bytes of a session id, 16 to 128; 32 unless set. Flask-Session's `SESSION_ID_LENGTH`.
+    /// The random bytes of a session id, 16 to 128; 32 unless set. Flask-Session's `SESSION_ID_LENGTH`. In the native
+    /// layouts there are always 48, of which 32 are the secret half.
     #[doc(alias = "SESSION_ID_LENGTH")]
     pub fn id_length(mut self, bytes: usize) -> Self {
         self.stored.id_length = bytes;
@@ -65,9 +103,9 @@ impl SessionConfig {
 
     /// Signs the id in the cookie, so that a made-up id never reaches the store. An id has 256 random
     /// bits, so nothing is gained but that. Flask-Session's `SESSION_USE_SIGNER`, with fallback keys
-    /// accepted as well.
+    /// accepted as well. The native layouts do without: nobody can make up the secret half.
     #[doc(alias = "SESSION_USE_SIGNER")]
-    pub fn sign_ids(mut self, keys: impl Into<KeyRing>) -> Self {
+    pub fn sign_ids(mut self, keys: impl Into<Keys>) -> Self {
         self.stored.id_keys = Some(keys.into());
         self
     }

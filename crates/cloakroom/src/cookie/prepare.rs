@@ -78,6 +78,12 @@ impl PreparedCookie {
         &self.name
     }
 
+    /// Everything but name, value and expiry, as the header has it.
+    pub(crate) fn attributes(&self) -> String {
+        let attributes = [self.domain.as_str(), &self.max_age, &self.flags].concat();
+        attributes.trim_start_matches("; ").to_owned()
+    }
+
     /// The header that gives the cookie this value, until `expires` (Unix seconds; not clamped here, see
     /// [`Rules::clamp_expires`]) or until the browser ends.
     ///

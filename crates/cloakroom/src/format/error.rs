@@ -33,6 +33,22 @@ pub enum FormatError {
     /// The session is something else than a dictionary.
     #[error("a session is a dictionary, and this is a value of type {0}")]
     NotADictionary(&'static str),
+    /// A record in a native layout of a later version.
+    #[error(
+        "the record is of version {0}, which this version of the library does not know: update it"
+    )]
+    RecordVersion(u64),
+    /// A record holds its content readable where only sealed ones are taken, or the other way round.
+    #[error(
+        "the record is {0}, and the settings ask for the other kind; see `SessionConfig::layout`"
+    )]
+    RecordLayout(
+        /// What it is: readable or sealed.
+        &'static str,
+    ),
+    /// The sealed content of a record was altered, or sealed for another ticket or place.
+    #[error("the sealed content of the record is not what was sealed for this ticket")]
+    RecordSeal,
     /// Values are nested deeper than allowed.
     #[error("nested deeper than {limit} levels")]
     TooDeep {

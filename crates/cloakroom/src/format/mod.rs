@@ -8,11 +8,13 @@ mod iso;
 mod message_pack;
 mod pickle;
 mod plain_json;
+pub(crate) mod record;
 mod serialization;
 mod tag;
 mod tagged;
 
 pub use error::FormatError;
+pub use record::RecordHeader;
 pub use serialization::{Serialization, UnknownSerialization};
 pub use tag::{Tag, TagError};
 pub use tagged::TaggedJson;

@@ -1,3 +1,5 @@
+#[cfg(feature = "encrypted")]
+use std::time::SystemTime;
 use std::{
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
@@ -5,29 +7,26 @@ use std::{
 
 use http::HeaderValue;
 
-use super::{expires, unsendable};
+use super::{expires, seal::Seal, unsendable};
 use crate::{
     ConfigError, Error,
     config::{CookieLimit, Profile, Refresh, SessionConfig},
     cookie::{PreparedCookie, Rules},
     format::Format,
     json::JsonError,
-    secret::KeyRing,
+    secret::{KeyUsage, Keys, Prepared},
     session::{
-        Activity, Backend, Change, Commit, CookieCommit, Entries, Home, Refusal, Session, State,
-        Status, decide_cookie,
-    },
-    token::{
-        payload::{self, PayloadError},
-        signed::{SignerOptions, TimestampSigner, TokenError, TokenErrorReason},
+        Activity, Backend, Change, Commit, CookieCommit, Entries, EventKind, Home, Protection,
+        Refusal, Session, State, Status, decide_cookie,
     },
 };
 
-/// Sessions that the browser keeps, in a signed cookie.
+/// Sessions that the browser keeps, in a signed or an encrypted cookie.
 pub(super) struct CookieSessions {
     pub(super) cookie: PreparedCookie,
     pub(super) config: SessionConfig,
-    signer: TimestampSigner,
+    seal: Prepared<Seal>,
+    protection: Protection,
     format: Format,
     /// How old a cookie may be before a request that only reads renews it; none: it never does.
     renew_after: Option<u64>,
@@ -35,25 +34,26 @@ pub(super) struct CookieSessions {
 
 impl CookieSessions {
     pub(super) fn new(
-        keys: impl Into<KeyRing>,
+        protection: Protection,
+        keys: Keys,
         config: SessionConfig,
     ) -> Result<Self, ConfigError> {
         // The rules are checked here; the size is checked with the largest keys at hand, when saving.
         config.cookie.clone().rules(Rules::Strict).prepare()?;
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
-        let options = SignerOptions::flask()
-            .digest(config.digest)
-            .leniency(config.leniency);
-        let signer = TimestampSigner::with_options(keys, &config.salt, &options)
-            .leeway(config.leeway)
-            .legacy_epoch(config.legacy_epoch);
+        let now = config.clock.unix_seconds();
+        let settings = config.clone();
+        let seal = Prepared::new(keys, now, move |ring| {
+            Seal::new(protection, ring, &settings)
+        });
         let renew_after = match config.refresh {
             Refresh::After(after) => Some(after.min(config.lifetime / 10).as_secs()),
             Refresh::EachRequest | Refresh::OnChange => None,
         };
         Ok(Self {
             cookie,
-            signer,
+            seal,
+            protection,
             format: Format::Tagged(config.format.clone()),
             config,
             renew_after,
@@ -62,23 +62,21 @@ impl CookieSessions {
 
     pub(super) fn open(self: &Arc<Self>, token: &[u8]) -> Result<Session, Refusal> {
         let now = self.config.clock.unix_seconds();
-        let unsigned =
-            self.signer
-                .unsign_parts(token, now, Some(self.config.longest_idle().as_secs()))?;
-        let document = payload::decode(
-            unsigned.value,
-            self.config.leniency,
-            self.config.max_inflated_size,
-        )?;
-        let document = String::from_utf8(document).map_err(|_| Refusal::BadPayload)?;
+        let seal = self.seal.at(now);
+        let unsealed = seal.value.open(token, now, &self.config)?;
+        if unsealed.protection == self.protection {
+            seal.verified(unsealed.key_index, now);
+        }
+        let document = String::from_utf8(unsealed.document).map_err(|_| Refusal::BadPayload)?;
         let entries = Entries::open(&self.config.format, document)?;
-        let signed_at = UNIX_EPOCH.checked_add(Duration::from_secs(unsigned.signed_at));
+        let signed_at = UNIX_EPOCH.checked_add(Duration::from_secs(unsealed.signed_at));
         let status = Status::Loaded {
             signed_at: signed_at.unwrap_or(UNIX_EPOCH),
-            key_index: unsigned.key_index,
+            key_index: unsealed.key_index,
+            protection: unsealed.protection,
         };
         let state = State::new(entries, status, Home::Cookie);
-        if now.saturating_sub(unsigned.signed_at) > self.config.idle(&state, &self.format).as_secs()
+        if now.saturating_sub(unsealed.signed_at) > self.config.idle(&state, &self.format).as_secs()
         {
             return Err(Refusal::Expired);
         }
@@ -92,12 +90,25 @@ impl CookieSessions {
         Session::new(State::new(entries, status, Home::Cookie), self.clone())
     }
 
-    pub(super) fn seal(&self, document: &[u8]) -> Vec<u8> {
-        let mut token = Vec::with_capacity(document.len() * 4 / 3 + 128);
-        payload::encode_into(&mut token, document, self.config.compression);
-        self.signer
-            .sign_into(&mut token, 0, self.config.clock.unix_seconds());
-        token
+    /// The cookie's value for what the session holds now.
+    pub(super) fn seal(&self, state: &State) -> Result<Vec<u8>, Error> {
+        let document = state.entries.to_bytes(&self.format)?;
+        let now = self.config.clock.unix_seconds();
+        let ttl = self.config.time_to_live(state, &self.format);
+        let seal = self.seal.at(now);
+        seal.value.seal(&document, now, ttl, &self.config)
+    }
+
+    /// What the keys do and have done.
+    pub(super) fn key_usage(&self) -> Vec<KeyUsage> {
+        let now = self.config.clock.unix_seconds();
+        self.seal.keys().usage_at(now)
+    }
+
+    #[cfg(feature = "encrypted")]
+    pub(super) fn accepts_signed_until(&self) -> Option<SystemTime> {
+        let now = self.config.clock.unix_seconds();
+        self.seal.at(now).value.accepts_signed_until()
     }
 
     fn change(&self, state: &State) -> Change {
@@ -117,6 +128,12 @@ impl CookieSessions {
             self.renew_after,
             &state.status,
         ) {
+            // It was written the way that is being left.
+            (Refresh::After(_) | Refresh::EachRequest, _, Status::Loaded { protection, .. })
+                if *protection != self.protection =>
+            {
+                true
+            }
             (Refresh::EachRequest, ..) => state.permanent(&self.format),
             (Refresh::After(_), Some(after), Status::Loaded { signed_at, .. }) => {
                 let now = UNIX_EPOCH + Duration::from_secs(self.config.clock.unix_seconds());
@@ -133,17 +150,20 @@ impl CookieSessions {
     }
 
     fn set(&self, state: &State) -> Result<HeaderValue, Error> {
-        let document = state.entries.to_bytes(&self.format)?;
-        let value = self.seal(&document);
+        let too_large = |size, limit| Error::CookieTooLarge {
+            size,
+            limit,
+            largest: state.entries.largest(3),
+        };
+        let value = self.seal(state).map_err(|error| match error {
+            Error::CookieTooLarge { size, limit, .. } => too_large(size, limit),
+            other => other,
+        })?;
         let size = self.cookie.name().len() + value.len();
         if let CookieLimit::Error(limit) = self.config.cookie_limit
             && size > limit
         {
-            return Err(Error::CookieTooLarge {
-                size,
-                limit,
-                largest: state.entries.largest(3),
-            });
+            return Err(too_large(size, limit));
         }
         let expires = state.permanent(&self.format).then(|| {
             let ttl = self.config.time_to_live(state, &self.format);
@@ -177,40 +197,42 @@ impl Backend for CookieSessions {
     }
 
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {
-        Commit::Done(session.with_state(|state| {
-            let renewable =
-                matches!(state.status, Status::Loaded { .. }) && state.activity == Activity::Counts;
+        let (header, happened) = session.with_state(|state| {
+            let loaded = matches!(state.status, Status::Loaded { .. });
+            let renewable = loaded && state.activity == Activity::Counts;
             if (state.modified || renewable) && self.config.lacks_beginning(state, &self.format) {
                 state.stamp(&self.format, self.config.clock.unix_seconds());
             }
-            match decide_cookie(state.is_empty(), self.change(state)) {
-                CookieCommit::Nothing => Ok(None),
-                CookieCommit::Set => self.set(state).map(Some),
-                CookieCommit::Delete => self.cookie.delete_header().map(Some).map_err(unsendable),
+            let change = self.change(state);
+            match decide_cookie(state.is_empty(), change) {
+                CookieCommit::Nothing => (Ok(None), None),
+                CookieCommit::Set => {
+                    let header = self.set(state).map(Some);
+                    let happened = header.is_ok().then(|| happened(state, change));
+                    (header, happened.flatten())
+                }
+                CookieCommit::Delete => {
+                    let header = self.cookie.delete_header().map(Some).map_err(unsendable);
+                    (header, loaded.then_some(EventKind::Destroyed))
+                }
             }
-        }))
+        });
+        if let (Ok(_), Some(happened)) = (&header, happened) {
+            session.tell(happened);
+        }
+        Commit::Done(header)
     }
 }
 
-impl From<TokenError> for Refusal {
-    fn from(error: TokenError) -> Self {
-        match error.reason() {
-            TokenErrorReason::TimestampMissing | TokenErrorReason::TimestampMalformed => {
-                Self::BadTimestamp
-            }
-            TokenErrorReason::TooOld => Self::Expired,
-            TokenErrorReason::FromTheFuture => Self::FromTheFuture,
-            _ => Self::BadSignature,
-        }
-    }
-}
-
-impl From<PayloadError> for Refusal {
-    fn from(error: PayloadError) -> Self {
-        match error {
-            PayloadError::TooLarge { .. } => Self::TooLarge,
-            _ => Self::BadPayload,
-        }
+/// What it means that the cookie is set.
+fn happened(state: &mut State, change: Change) -> Option<EventKind> {
+    let first = !std::mem::replace(&mut state.announced, true);
+    match (change, &state.status) {
+        (Change::RenewalDue, _) => Some(EventKind::Renewed),
+        _ if state.login.take().is_some() => Some(EventKind::LoggedIn),
+        _ if !first => None,
+        (_, Status::Loaded { .. }) => state.regenerated.then_some(EventKind::Regenerated),
+        _ => Some(EventKind::Created),
     }
 }
 

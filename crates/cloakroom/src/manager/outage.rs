@@ -5,7 +5,7 @@ use crate::{
     Error,
     config::OutagePolicy,
     cookie::find_all,
-    session::{Entries, Home, Nowhere, Refusal, Session, State, Status},
+    session::{Entries, Event, EventKind, Home, Nowhere, Refusal, Session, State, Status},
 };
 
 impl SessionManager {
@@ -30,7 +30,12 @@ impl SessionManager {
         let status = if brought.iter().all(|value| value.is_empty()) {
             Status::New
         } else {
-            tracing::debug!(code = refusal.code(), "session cookie refused");
+            self.config().observer.tell(&Event {
+                kind: EventKind::Refused(refusal),
+                session: None,
+                subject: None,
+                headers: Some(headers),
+            });
             Status::Refused(refusal)
         };
         self.nowhere(status, Error::Refused(refusal))

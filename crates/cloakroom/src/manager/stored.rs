@@ -1,25 +1,34 @@
+mod codec;
 mod plan;
 mod relocate;
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use self::plan::{Mark, Plan, Step};
-use super::{expires, renewals::Renewals, turns::Turns, unsendable};
+use self::{
+    codec::{Codec, Draft},
+    plan::{Mark, Plan, Step},
+};
+use super::{
+    expires,
+    renewals::Renewals,
+    turns::{Turns, jitter},
+    unsendable,
+};
 use crate::{
     ConfigError, Error,
     config::{Profile, Refresh, SessionConfig},
     cookie::{PreparedCookie, Rules},
-    format::{Format, Serialization},
+    format::Format,
+    secret::{KeyUsage, Keys, Prepared},
     session::{
-        Backend, Commit, Entries, Entry, Home, ID_BYTES, Refusal, Session, SessionId, State,
-        Status, Stored, encoded_length,
+        Backend, Commit, Entries, Entry, EventKind, Home, Refusal, Session, SessionId, State,
+        Status, Stored,
     },
     store::{
-        CreateError, DeleteError, MAX_KEY, Record, ReplaceError, Store, StoreError, StoreErrorKind,
+        CreateError, DeleteError, Record, ReplaceError, Store, StoreError, StoreErrorKind,
         TouchError,
     },
     token::signed::{Signer, SignerOptions},
@@ -30,9 +39,8 @@ pub(super) struct StoredSessions {
     pub(super) cookie: PreparedCookie,
     pub(super) config: SessionConfig,
     pub(super) store: Store,
-    format: Format,
-    serialization: Serialization,
-    signer: Option<Signer>,
+    codec: Codec,
+    signer: Option<Prepared<Signer>>,
     /// How old an entry's expiry may be, in seconds, before a request that only reads renews it; none: it
     /// never does.
     renew_after: Option<u64>,
@@ -51,42 +59,21 @@ const MOST_COLLISIONS: usize = 4;
 
 impl StoredSessions {
     pub(super) fn new(store: Store, config: SessionConfig) -> Result<Self, ConfigError> {
-        let settings = &config.stored;
-        if !ID_BYTES.contains(&settings.id_length) {
-            return Err(ConfigError::Value {
-                name: "SESSION_ID_LENGTH".to_owned(),
-                expected: "16 to 128 random bytes",
-            });
-        }
-        let longest = settings.key_prefix.len() + encoded_length(settings.id_length) + TOMBSTONE;
-        if longest > MAX_KEY {
-            return Err(ConfigError::Value {
-                name: "SESSION_KEY_PREFIX".to_owned(),
-                expected: "short enough for a key of 250 bytes",
-            });
-        }
+        let codec = Codec::new(&store, &config)?;
         if config.lifetime < Duration::from_secs(1) {
             return Err(ConfigError::Value {
                 name: "PERMANENT_SESSION_LIFETIME".to_owned(),
                 expected: "at least one second for sessions in a store",
             });
         }
-        let serialization = match (store.shares_pickles(), settings.serialization) {
-            (true, None | Some(Serialization::Pickle)) => Serialization::Pickle,
-            (true, Some(_)) => {
-                return Err(ConfigError::Value {
-                    name: "SESSION_SERIALIZATION_FORMAT".to_owned(),
-                    expected: "left out or pickle where cachelib reads the entries",
-                });
-            }
-            (false, serialization) => serialization.unwrap_or(Serialization::MessagePack),
-        };
         config.cookie.clone().rules(Rules::Strict).prepare()?;
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
-        let signer = settings
-            .id_keys
-            .clone()
-            .map(|keys| Signer::with_options(keys, ID_SALT, &SignerOptions::flask()));
+        let settings = &config.stored;
+        let signer = settings.id_keys.clone().map(|keys| {
+            Prepared::new(keys, config.clock.unix_seconds(), |ring| {
+                Signer::with_options(ring.clone(), ID_SALT, &SignerOptions::flask())
+            })
+        });
         let renew_after = match config.refresh {
             Refresh::After(after) => Some(after.min(config.lifetime / 10)),
             Refresh::EachRequest => Some(EACH_REQUEST.min(config.lifetime / 20)),
@@ -95,8 +82,7 @@ impl StoredSessions {
         Ok(Self {
             cookie,
             store,
-            format: Format::Stored(serialization),
-            serialization,
+            codec,
             signer,
             renew_after: renew_after.map(|after| after.as_secs()),
             renewals: Renewals::new(),
@@ -110,25 +96,27 @@ impl StoredSessions {
         self: &Arc<Self>,
         cookie: &[u8],
     ) -> Result<Result<Session, Refusal>, Error> {
-        let id = match self.parse(cookie) {
-            Ok(id) => id,
+        let (id, key_retired) = match self.parse(cookie) {
+            Ok(parsed) => parsed,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let loaded = self.store.load(&self.key(&id)).await;
         let Some(base) = loaded.map_err(|error| self.failed(error))? else {
             return Ok(Err(Refusal::UnknownId));
         };
-        let entries = match self.read(&base) {
+        let entries = match self.codec.decode(&id, &base) {
             Ok(Some(entries)) => entries,
             Ok(None) => return Ok(Err(Refusal::UnknownId)),
             Err(refusal) => return Ok(Err(refusal)),
         };
         let mut state = State::new(entries, Status::Stored, Home::Cookie);
-        if self.config.lifetime_is_over(&state, &self.format) {
+        if self.config.lifetime_is_over(&state, self.codec.format()) {
             return Ok(Err(Refusal::LifetimeOver));
         }
-        let permanent = state.permanent(&self.format);
-        state.home = Home::Store(Box::new(self.stored(Entry::Live { id, base }, permanent)));
+        let permanent = state.permanent(self.codec.format());
+        let mut stored = self.stored(Entry::Live { id, base }, permanent);
+        stored.key_retired = key_retired;
+        state.home = Home::Store(Box::new(stored));
         Ok(Ok(Session::new(state, self.clone())))
     }
 
@@ -137,7 +125,7 @@ impl StoredSessions {
         let home = Home::Store(Box::new(self.stored(Entry::None, false)));
         let mut state = State::new(Entries::empty(), status, home);
         if self.config.stored.permanent {
-            state.start_permanent(&self.format);
+            state.start_permanent(self.codec.format());
         }
         Session::new(state, self.clone())
     }
@@ -147,9 +135,12 @@ impl StoredSessions {
         match &self.signer {
             None => Cow::Borrowed(id.as_str()),
             // An id, a dot and base64 are ASCII.
-            Some(signer) => String::from_utf8_lossy(&signer.sign(id.as_str()))
-                .into_owned()
-                .into(),
+            Some(signer) => {
+                let signer = signer.at(self.config.clock.unix_seconds());
+                String::from_utf8_lossy(&signer.value.sign(id.as_str()))
+                    .into_owned()
+                    .into()
+            }
         }
     }
 
@@ -157,33 +148,37 @@ impl StoredSessions {
         Stored::new(entry, permanent, self.config.profile == Profile::Flask)
     }
 
-    fn parse(&self, cookie: &[u8]) -> Result<SessionId, Refusal> {
-        let id = match &self.signer {
-            None => cookie,
-            Some(signer) => signer.unsign(cookie).map_err(|_| Refusal::BadSignature)?,
+    /// The id in a cookie, and whether the key that signed it no longer signs.
+    fn parse(&self, cookie: &[u8]) -> Result<(SessionId, bool), Refusal> {
+        let (id, key_index) = match &self.signer {
+            None => (cookie, 0),
+            Some(signer) => {
+                let now = self.config.clock.unix_seconds();
+                let signer = signer.at(now);
+                let unsigned = signer.value.unsign_with_key(cookie);
+                let (id, key_index) = unsigned.map_err(|_| Refusal::BadSignature)?;
+                signer.verified(key_index, now);
+                (id, key_index)
+            }
         };
         let text = str::from_utf8(id).map_err(|_| Refusal::MalformedId)?;
-        let id = SessionId::parse(text).ok_or(Refusal::MalformedId)?;
-        if self.config.stored.key_prefix.len() + text.len() + TOMBSTONE > MAX_KEY {
-            return Err(Refusal::MalformedId);
-        }
-        Ok(id)
+        let id = self.codec.parse(text).ok_or(Refusal::MalformedId)?;
+        Ok((id, key_index != 0))
+    }
+
+    /// What the keys that sign ids do and have done.
+    pub(super) fn key_usage(&self) -> Vec<KeyUsage> {
+        let usage = |keys: &Keys| keys.usage_at(self.config.clock.unix_seconds());
+        self.config
+            .stored
+            .id_keys
+            .as_ref()
+            .map(usage)
+            .unwrap_or_default()
     }
 
     pub(super) fn key(&self, id: &SessionId) -> String {
-        [&self.config.stored.key_prefix, id.as_str()].concat()
-    }
-
-    /// The entries of a record; none if it says that there is no session (Flask-Session treats nothing and
-    /// null so).
-    fn read(&self, record: &Record) -> Result<Option<Entries>, Refusal> {
-        if record.value.is_empty() {
-            return Ok(None);
-        }
-        Entries::open_stored(self.serialization, record.value.clone()).map_err(|error| {
-            tracing::warn!(%error, "a stored session cannot be read and is left alone");
-            Refusal::BadPayload
-        })
+        self.codec.key(id)
     }
 
     async fn save(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
@@ -218,23 +213,28 @@ impl StoredSessions {
                 Outcome::NotRenewed => return Ok(None),
                 Outcome::Written(mark, record) => {
                     self.committed(mark, session, record);
+                    if let Some(happened) = happened(&plan.step, session) {
+                        session.tell(happened);
+                    }
                     return self.header(&plan, session);
                 }
                 Outcome::Ended => {
+                    if let Step::Delete(..) = plan.step {
+                        session.tell(EventKind::Destroyed);
+                    }
                     session.with_state(State::ended);
                     return self.cookie.delete_header().map(Some).map_err(unsendable);
                 }
                 Outcome::Gone => {
-                    tracing::debug!(
-                        "the session ended while the request was under way; its changes are dropped"
-                    );
+                    session.tell(EventKind::Gone);
                     session.with_state(State::gone);
                     // The browser's cookie is left alone: by now it may hold the id of a new login.
                     return Ok(None);
                 }
                 Outcome::Missed(key, current) => {
                     misses += 1;
-                    let Some(entries) = self.reread(&current)? else {
+                    session.tell(EventKind::Conflict);
+                    let Some(entries) = self.reread(session, &current)? else {
                         session.with_state(State::gone);
                         return Ok(None);
                     };
@@ -257,6 +257,7 @@ impl StoredSessions {
             Step::Touch(key) => match self.store.touch(key, ttl).await {
                 Ok(()) => {
                     self.renewed(key);
+                    session.tell(EventKind::Renewed);
                     Ok(Outcome::Unchanged)
                 }
                 Err(TouchError::NotFound) => Ok(Outcome::Gone),
@@ -266,8 +267,8 @@ impl StoredSessions {
                     Ok(Outcome::NotRenewed)
                 }
             },
-            Step::Create(value) => {
-                let (id, base) = self.create(value, ttl).await?;
+            Step::Create(draft) => {
+                let (id, base) = self.create(draft, ttl).await?;
                 session.with_state(|state| state.enter(id, base));
                 Ok(Outcome::Written(plan.mark, None))
             }
@@ -284,11 +285,13 @@ impl StoredSessions {
                     Err(ReplaceError::Failed(error)) => Err(self.failed(error)),
                 }
             }
-            Step::Move(key, base, value) => self.relocate(plan, session, key, base, value).await,
+            Step::Move(key, base, draft) => self.relocate(plan, session, key, base, draft).await,
             Step::Delete(key, expected) => {
                 let tombstone = self.config.stored.tombstone;
                 match self.store.delete(key, expected.as_ref(), tombstone).await {
-                    Ok(()) | Err(DeleteError::NotFound) => Ok(Outcome::Ended),
+                    Ok(()) => Ok(Outcome::Ended),
+                    // Somebody else has ended it: the browser's cookie may be a new login's by now.
+                    Err(DeleteError::NotFound) => Ok(Outcome::Gone),
                     Err(DeleteError::Changed(current)) => Ok(Outcome::Missed(key.clone(), current)),
                     Err(DeleteError::Failed(error)) => Err(self.failed(error)),
                 }
@@ -297,12 +300,12 @@ impl StoredSessions {
     }
 
     /// An entry under a new id.
-    async fn create(&self, value: &Bytes, ttl: Duration) -> Result<(SessionId, Record), Error> {
+    async fn create(&self, draft: &Draft, ttl: Duration) -> Result<(SessionId, Record), Error> {
         for _ in 0..MOST_COLLISIONS {
-            let id = SessionId::generate(self.config.stored.id_length)
-                .map_err(|error| Error::Random(error.to_string()))?;
+            let id = self.codec.generate()?;
             let key = self.key(&id);
-            match self.store.create(&key, value.clone(), ttl).await {
+            let value = self.codec.encode(&id, draft)?;
+            match self.store.create(&key, value, ttl).await {
                 Ok(record) => {
                     self.renewed(&key);
                     return Ok((id, record));
@@ -316,8 +319,16 @@ impl StoredSessions {
         ))
     }
 
-    fn reread(&self, current: &Record) -> Result<Option<Entries>, Error> {
-        self.read(current).map_err(Error::Refused)
+    /// What the session's entry holds by now; none if it is the session's no more.
+    fn reread(&self, session: &Session, current: &Record) -> Result<Option<Entries>, Error> {
+        let Some(id) = session.id() else {
+            return Ok(None);
+        };
+        match self.codec.decode(&id, current) {
+            Ok(entries) => Ok(entries),
+            Err(Refusal::LifetimeOver | Refusal::WrongSecret) => Ok(None),
+            Err(refusal) => Err(Error::Refused(refusal)),
+        }
     }
 
     fn renewed(&self, key: &str) {
@@ -326,7 +337,7 @@ impl StoredSessions {
 
     fn committed(&self, mark: Mark, session: &Session, record: Option<Record>) {
         session.with_state(|state| {
-            let permanent = state.permanent(&self.format);
+            let permanent = state.permanent(self.codec.format());
             state.regenerated = false;
             if let Home::Store(stored) = &mut state.home {
                 stored.commit(mark.version, mark.operations, record, permanent);
@@ -339,7 +350,7 @@ impl StoredSessions {
             return Ok(None);
         }
         session.with_state(|state| {
-            let permanent = state.permanent(&self.format);
+            let permanent = state.permanent(self.codec.format());
             let Home::Store(stored) = &state.home else {
                 return Ok(None);
             };
@@ -365,9 +376,6 @@ impl StoredSessions {
     }
 }
 
-/// Characters that a driver may add to a key for its tombstone.
-const TOMBSTONE: usize = 8;
-
 enum Outcome {
     Unchanged,
     /// Only its time should have moved on.
@@ -380,17 +388,20 @@ enum Outcome {
     Missed(String, Record),
 }
 
-/// A wait that grows, different for everyone.
-fn jitter(misses: u32) -> Duration {
-    use std::hash::BuildHasher;
-    let most = 1_u64 << misses.min(6);
-    let random = std::hash::RandomState::new().hash_one(misses);
-    Duration::from_millis(1 + random % most)
+/// What it means that this was written.
+fn happened(step: &Step, session: &Session) -> Option<EventKind> {
+    let login = session.with_state(|state| state.login.take());
+    match step {
+        Step::Create(_) | Step::Move(..) if login.is_some() => Some(EventKind::LoggedIn),
+        Step::Create(_) => Some(EventKind::Created),
+        Step::Move(..) => Some(EventKind::Regenerated),
+        _ => None,
+    }
 }
 
 impl Backend for StoredSessions {
     fn format(&self) -> &Format {
-        &self.format
+        self.codec.format()
     }
 
     fn config(&self) -> &SessionConfig {

@@ -1,4 +1,4 @@
-use std::hash::BuildHasher;
+use std::{hash::BuildHasher, time::Duration};
 
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -28,4 +28,11 @@ impl Turns {
         let queue = self.hasher.hash_one(key) % QUEUES;
         self.queues[queue as usize].lock().await
     }
+}
+
+/// A wait that grows, different for everyone.
+pub(super) fn jitter(misses: u32) -> Duration {
+    let most = 1_u64 << misses.min(6);
+    let random = std::hash::RandomState::new().hash_one(misses);
+    Duration::from_millis(1 + random % most)
 }

@@ -13,6 +13,8 @@ pub(crate) const AUTHENTICATED_AT: &str = "_auth_time";
 pub(crate) const LEVEL: &str = "_auth_level";
 /// When the session began, in unix seconds: at the login, or when it was first stored.
 pub(crate) const CREATED: &str = "_created";
+/// What a session in a cookie is called in lists and logs.
+pub(crate) const HANDLE: &str = "_sid";
 /// Who has given a password and owes a second proof.
 const PENDING: &str = "_pending_user_id";
 /// Since when.
@@ -168,7 +170,7 @@ impl State {
         }
     }
 
-    fn text(&self, format: &Format, key: &str) -> Option<String> {
+    pub(super) fn text(&self, format: &Format, key: &str) -> Option<String> {
         let value = self.entries.get(format, key)?;
         value.as_str().map(str::to_owned)
     }

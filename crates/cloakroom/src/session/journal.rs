@@ -1,4 +1,4 @@
-use super::{Entries, flash};
+use super::{Entries, flash, once::Taking};
 use crate::{Error, format::Format, value::Value};
 
 /// What a request did to a session, in order, so that it can be done again to what another request has
@@ -11,6 +11,8 @@ pub(crate) enum Operation {
     /// A value that depends on the one before.
     Update(String, Change),
     Remove(String),
+    /// A value that only one request may have was taken, if it is still there.
+    TakeOnce(String, Taking),
     Clear {
         keep_permanent: bool,
     },
@@ -36,6 +38,11 @@ impl Operation {
                 entries.insert(format, key, value)
             }
             Self::Remove(key) => {
+                entries.remove(format, key);
+                Ok(())
+            }
+            Self::TakeOnce(key, taking) => {
+                taking.again(entries.contains(key));
                 entries.remove(format, key);
                 Ok(())
             }

@@ -3,16 +3,21 @@
 mod activity;
 mod commit;
 mod entries;
+mod event;
 mod flash;
+mod handle;
 mod id;
 mod identity;
+mod info;
 mod journal;
 mod key;
 mod login;
 mod nowhere;
+mod once;
 mod state;
 mod status;
 mod stored;
+mod ticket;
 mod typed;
 mod user;
 
@@ -25,10 +30,13 @@ use std::{
 use http::HeaderValue;
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use event::{Event, EventKind};
 pub use flash::Flash;
+pub use handle::{Handle, HandleError};
+pub use info::SessionInfo;
 pub use key::{Key, SessionKey, TypedKey};
 pub use login::Login;
-pub use status::{Refusal, Status};
+pub use status::{Protection, Refusal, Status};
 pub use typed::Typed;
 pub use user::{PendingUser, User};
 
@@ -37,12 +45,15 @@ pub(crate) use commit::{
     Change, Content, CookieCommit, Identity, Origin, StoreCommit, decide_cookie, decide_store,
 };
 pub(crate) use entries::Entries;
+pub(crate) use event::Observer;
+pub(crate) use handle::HANDLE_BYTES;
 pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
 pub(crate) use journal::Operation;
 pub(crate) use nowhere::Nowhere;
 use state::Saved;
 pub(crate) use state::{Home, State};
 pub(crate) use stored::{Entry, Stored};
+pub(crate) use ticket::Ticket;
 
 use crate::{
     Error, SessionConfig,
@@ -183,6 +194,8 @@ impl Session {
     }
 
     /// Removes `key` and returns what was there as the type asked for. A missing key changes nothing.
+    ///
+    /// Two requests at the same time can both get it; [`take_once`](Self::take_once) gives it to one.
     ///
     /// # Errors
     ///
@@ -328,11 +341,6 @@ impl Session {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// What the cookie or the entry is made of: what was not changed, byte for byte as it came.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        self.read().entries.to_bytes(self.format())
-    }
-
     /// Whether the request brought no session that could be opened.
     pub fn is_new(&self) -> bool {
         matches!(self.read().status, Status::New | Status::Refused(_))
@@ -459,6 +467,23 @@ impl Session {
             },
             Home::Cookie | Home::Nowhere(_) => None,
         })
+    }
+
+    /// Tells whoever wants to know what has happened to this session.
+    pub(crate) fn tell(&self, kind: EventKind) {
+        let (session, subject) = self.with_state(|state| {
+            let subject = state.subject(self.format());
+            (
+                state.handle(self.format()),
+                subject.or_else(|| state.left.clone()),
+            )
+        });
+        self.config().observer.tell(&Event {
+            kind,
+            session,
+            subject: subject.as_deref(),
+            headers: None,
+        });
     }
 
     pub(crate) fn with_state<R>(&self, with: impl FnOnce(&mut State) -> R) -> R {

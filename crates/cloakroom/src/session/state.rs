@@ -1,8 +1,9 @@
 use http::HeaderValue;
 
 use super::{
-    Activity, Entries, Entry, Flash, Login, Nowhere, Operation, PERMANENT, SessionId, Status,
-    Stored, identity::CREATED,
+    Activity, Entries, Entry, Flash, Handle, Login, Nowhere, Operation, PERMANENT, SessionId,
+    Status, Stored,
+    identity::{CREATED, HANDLE, SUBJECT},
 };
 use crate::{Error, format::Format, store::Record, value::Value};
 
@@ -19,6 +20,10 @@ pub(crate) struct State {
     pub(crate) activity: Activity,
     /// The login of this request, until it is saved.
     pub(crate) login: Option<Login>,
+    /// Who was logged in before this request logged them out.
+    pub(crate) left: Option<String>,
+    /// Whether it has been told that the session is there.
+    pub(crate) announced: bool,
     /// Flashes taken out in this request, for later calls.
     pub(super) taken: Option<Vec<Flash>>,
     /// What `save` has decided: in a cookie session until something changes again.
@@ -48,6 +53,8 @@ impl State {
             home,
             activity: Activity::Counts,
             login: None,
+            left: None,
+            announced: false,
             taken: None,
             saved: None,
             closed: false,
@@ -93,6 +100,9 @@ impl State {
     }
 
     pub(super) fn remove(&mut self, format: &Format, key: &str) -> Option<Value> {
+        if key == SUBJECT {
+            self.leave(format);
+        }
         let value = self.entries.remove(format, key)?;
         self.changed(|| Operation::Remove(key.to_owned()));
         Some(value)
@@ -103,11 +113,31 @@ impl State {
             Home::Cookie | Home::Nowhere(_) => false,
             Home::Store(stored) => stored.clearing_keeps_permanent,
         };
+        self.leave(format);
         let clear = Operation::Clear { keep_permanent };
         if let Err(error) = clear.replay(&mut self.entries, format) {
             tracing::warn!(%error, "session change lost");
         }
         self.changed(|| clear);
+    }
+
+    /// Remembers who is about to be logged out.
+    fn leave(&mut self, format: &Format) {
+        if self.left.is_none() {
+            self.left = self.subject(format);
+        }
+    }
+
+    /// What the session may be called in lists and logs.
+    pub(crate) fn handle(&self, format: &Format) -> Option<Handle> {
+        match &self.home {
+            Home::Cookie => self.text(format, HANDLE)?.parse().ok(),
+            Home::Store(stored) => match &stored.entry {
+                Entry::Live { id, .. } => Some(Handle::of(id)),
+                Entry::None | Entry::Gone => None,
+            },
+            Home::Nowhere(_) => None,
+        }
     }
 
     /// The session has changed, by this operation.
@@ -200,7 +230,11 @@ impl State {
     pub(crate) fn gone(&mut self) {
         if let Home::Store(stored) = &mut self.home {
             stored.entry = Entry::Gone;
-            stored.journal.clear();
+            for operation in stored.journal.drain(..) {
+                if let Operation::TakeOnce(_, taking) = operation {
+                    taking.again(false);
+                }
+            }
         }
     }
 }

@@ -13,6 +13,8 @@ pub enum Status {
         signed_at: SystemTime,
         /// Which key verified it: 0 is the signing key, from 1 on the fallbacks, the newest first.
         key_index: usize,
+        /// How it was kept from being changed.
+        protection: Protection,
     },
     /// The store has an entry for the id in the cookie.
     Stored,
@@ -25,6 +27,17 @@ pub enum Status {
     Refused(Refusal),
 }
 
+/// How a session cookie is kept from being changed, and from being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protection {
+    /// Signed: whoever has the cookie can read it. Flask's own.
+    Signed,
+    /// Encrypted: nobody can read it without the key.
+    #[cfg(feature = "encrypted")]
+    Encrypted,
+}
+
 /// Why a session cookie was refused.
 ///
 /// The session is then empty, as in Flask; for some of these Flask itself answers 500 instead.
@@ -34,16 +47,21 @@ pub enum Refusal {
     /// The cookie holds no session id: other characters, or too few or too many.
     #[error("the cookie does not hold a session id")]
     MalformedId,
-    /// No key made this signature: another secret, another salt, or altered text.
+    /// No key made this: another secret, another salt, cookie name or tenant, or altered text. Also a signed
+    /// cookie where only encrypted ones are accepted.
     #[error(
-        "the signature does not match: another secret key signed it, or the cookie was altered"
+        "no key of ours made this cookie: another secret key signed or encrypted it, or it was altered"
     )]
     BadSignature,
     /// The store has no entry for the id: the session expired or was ended, or the id was made up. It is
     /// never used for a new session.
     #[error("the store has no session of this id: it expired, was ended, or never was")]
     UnknownId,
-    /// The signature is good but there is no readable time in it.
+    /// The store has an entry for the public half of the id, and the secret half is another one: somebody who has seen
+    /// the store's keys is trying them, or a backup was put back. The entry stays as it is.
+    #[error("the secret half of the session id is not the one that the store knows")]
+    WrongSecret,
+    /// The signature is good but there is no readable time in it. Encrypted cookies always have one.
     #[error("the time in the cookie is missing or unreadable")]
     BadTimestamp,
     /// It was signed in the future, beyond the leeway.
@@ -76,6 +94,7 @@ impl Refusal {
         match self {
             Self::MalformedId => "malformed_id",
             Self::UnknownId => "unknown_id",
+            Self::WrongSecret => "wrong_secret",
             Self::BadSignature => "bad_signature",
             Self::BadTimestamp => "bad_timestamp",
             Self::FromTheFuture => "from_the_future",

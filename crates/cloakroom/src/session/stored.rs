@@ -10,6 +10,8 @@ pub(crate) struct Stored {
     pub(crate) committed: u64,
     /// Whether the browser's cookie has an expiry.
     pub(crate) was_permanent: bool,
+    /// Whether the browser's cookie is signed with a key that no longer signs.
+    pub(crate) key_retired: bool,
     /// Flask-Session's habit: clearing leaves `_permanent` where it is.
     pub(crate) clearing_keeps_permanent: bool,
 }
@@ -31,6 +33,7 @@ impl Stored {
             journal: Vec::new(),
             committed: 0,
             was_permanent: permanent,
+            key_retired: false,
             clearing_keeps_permanent,
         }
     }

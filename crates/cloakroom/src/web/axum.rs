@@ -6,7 +6,7 @@ use http::{StatusCode, header::RETRY_AFTER, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Error, PendingUser, Session, Typed, User,
+    ClearSiteData, Error, PendingUser, Session, Typed, User,
     cookie::{CookieError, RequestCookies, SetCookie},
 };
 
@@ -98,11 +98,29 @@ impl IntoResponseParts for SetCookie {
     }
 }
 
+/// Return it with a logout's response, as in `(ClearSiteData::logout(), Redirect::to("/"))`.
+impl IntoResponseParts for ClearSiteData {
+    type Error = std::convert::Infallible;
+
+    fn into_response_parts(
+        self,
+        mut response: ResponseParts,
+    ) -> Result<ResponseParts, Self::Error> {
+        self.insert_into(response.headers_mut());
+        Ok(response)
+    }
+}
+
 /// [`Error::status`] with a generic body and, for a 503, `Retry-After`; in debug builds the body says what
-/// to do. The log has it in any case.
+/// to do, unless a store is the reason. The log has it in any case.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let mut response = failure(self.status(), &self);
+        let about_a_store = matches!(self, Self::StoreUnavailable { .. } | Self::StoreRefused(_));
+        let mut response = failure(
+            self.status(),
+            &self,
+            cfg!(debug_assertions) && !about_a_store,
+        );
         if let Some(after) = self.retry_after() {
             response
                 .headers_mut()
@@ -115,20 +133,24 @@ impl IntoResponse for Error {
 /// As [`Error`]: a cookie that no browser would keep is the application's doing.
 impl IntoResponse for CookieError {
     fn into_response(self) -> Response {
-        failure(StatusCode::INTERNAL_SERVER_ERROR, &self)
+        failure(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            &self,
+            cfg!(debug_assertions),
+        )
     }
 }
 
-fn failure(status: StatusCode, error: &dyn std::error::Error) -> Response {
+fn failure(status: StatusCode, error: &dyn std::error::Error, explain: bool) -> Response {
     if status.is_server_error() {
         tracing::error!(%error, "request failed");
     }
-    (status, body(status, error, cfg!(debug_assertions))).into_response()
+    (status, body(status, error, explain)).into_response()
 }
 
 /// What a visitor reads: nothing about the inside of the site, but for those who build it.
-fn body(status: StatusCode, error: &dyn std::error::Error, for_builders: bool) -> String {
-    if for_builders {
+fn body(status: StatusCode, error: &dyn std::error::Error, explain: bool) -> String {
+    if explain {
         error.to_string()
     } else {
         status.canonical_reason().unwrap_or_default().to_owned()

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "axum")]
 pub(crate) mod axum;
+pub(crate) mod clear_site_data;
 mod slot;
 #[cfg(feature = "minijinja")]
 pub mod template;

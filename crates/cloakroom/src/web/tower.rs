@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::slot::{Closed, Closing, Routes, Slot};
 use crate::{
     ConfigError, Error, FlaskSettings, OutagePolicy, Session, SessionConfig, SessionManager,
-    secret::KeyRing, store::Store,
+    secret::Keys, store::Store,
 };
 
 /// Gives the routes below it a session: a `tower` layer, for axum, tonic, hyper and whatever else
@@ -53,7 +53,7 @@ pub struct SessionLayer {
 
 impl SessionLayer {
     /// Sessions in a signed cookie, Flask's own, with [`SessionConfig::default`].
-    pub fn signed(keys: impl Into<KeyRing>) -> Self {
+    pub fn signed(keys: impl Into<Keys>) -> Self {
         // The default settings have no domain, a legal name and a plain separator: nothing to refuse.
         #[allow(clippy::expect_used)]
         Self::signed_with(keys, SessionConfig::default())
@@ -65,11 +65,38 @@ impl SessionLayer {
     /// # Errors
     ///
     /// [`ConfigError`] if the cookie's attributes contradict each other or no browser would keep it.
-    pub fn signed_with(
-        keys: impl Into<KeyRing>,
+    pub fn signed_with(keys: impl Into<Keys>, config: SessionConfig) -> Result<Self, ConfigError> {
+        SessionManager::signed(keys, config).map(Self::new)
+    }
+
+    /// Sessions in an encrypted cookie, which the browser can neither read nor change, with
+    /// [`SessionConfig::native`].
+    ///
+    /// ```
+    /// use cloakroom::{SecretKey, SessionLayer};
+    ///
+    /// let sessions = SessionLayer::encrypted(SecretKey::generate()?);
+    /// # Ok::<(), cloakroom::SecretKeyError>(())
+    /// ```
+    #[cfg(feature = "encrypted")]
+    pub fn encrypted(keys: impl Into<Keys>) -> Self {
+        // As above.
+        #[allow(clippy::expect_used)]
+        Self::encrypted_with(keys, SessionConfig::native())
+            .expect("the native settings are consistent")
+    }
+
+    /// Sessions in an encrypted cookie with other settings, such as a [tenant](SessionConfig::tenant).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the cookie's attributes contradict each other or no browser would keep it.
+    #[cfg(feature = "encrypted")]
+    pub fn encrypted_with(
+        keys: impl Into<Keys>,
         config: SessionConfig,
     ) -> Result<Self, ConfigError> {
-        SessionManager::signed(keys, config).map(Self::new)
+        SessionManager::encrypted(keys, config).map(Self::new)
     }
 
     /// Sessions in a store, with [`SessionConfig::default`].

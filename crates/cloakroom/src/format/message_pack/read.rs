@@ -13,7 +13,7 @@ pub(in crate::format) fn from_slice(bytes: &[u8]) -> Result<Value, FormatError> 
 }
 
 /// The start of a value: a scalar whole, or how many items follow.
-pub(super) enum Header<'a> {
+pub(in crate::format) enum Header<'a> {
     Nil,
     Bool(bool),
     Unsigned(u64),
@@ -27,23 +27,23 @@ pub(super) enum Header<'a> {
     Extension(i8, &'a [u8]),
 }
 
-pub(super) struct Reader<'a> {
+pub(in crate::format) struct Reader<'a> {
     cursor: Cursor<'a>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(in crate::format) fn new(bytes: &'a [u8]) -> Self {
         Self {
             cursor: Cursor::new(bytes),
         }
     }
 
-    pub(super) fn position(&self) -> usize {
+    pub(in crate::format) fn position(&self) -> usize {
         self.cursor.position()
     }
 
     /// Nothing may be left.
-    pub(super) fn end(&self) -> Result<(), FormatError> {
+    pub(in crate::format) fn end(&self) -> Result<(), FormatError> {
         match self.cursor.remaining() {
             0 => Ok(()),
             _ => self.cursor.error("the end"),
@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub(super) fn header(&mut self) -> Result<Header<'a>, FormatError> {
+    pub(in crate::format) fn header(&mut self) -> Result<Header<'a>, FormatError> {
         let cursor = &mut self.cursor;
         Ok(match cursor.byte()? {
             number @ 0x00..=0x7f => Header::Unsigned(number.into()),

@@ -13,6 +13,52 @@ pub(in crate::format) fn write(
     write_value(out, value, MAX_DEPTH.saturating_sub(outer))
 }
 
+/// Appends the start of an array.
+pub(in crate::format) fn write_array_header(
+    out: &mut Vec<u8>,
+    count: usize,
+) -> Result<(), FormatError> {
+    write_length(out, count, Lengths::ARRAY)
+}
+
+/// Appends nothing, as a value.
+pub(in crate::format) fn write_nil(out: &mut Vec<u8>) {
+    out.push(0xc0);
+}
+
+/// Appends the start of bytes, which follow.
+pub(in crate::format) fn write_bytes_header(
+    out: &mut Vec<u8>,
+    length: usize,
+) -> Result<(), FormatError> {
+    write_length(out, length, Lengths::BYTES)
+}
+
+/// Appends bytes.
+pub(in crate::format) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), FormatError> {
+    write_bytes_header(out, bytes.len())?;
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// Appends the start of an extension, whose data follow.
+pub(in crate::format) fn write_extension_header(
+    out: &mut Vec<u8>,
+    code: i8,
+    length: usize,
+) -> Result<(), FormatError> {
+    match length {
+        1 => out.push(0xd4),
+        2 => out.push(0xd5),
+        4 => out.push(0xd6),
+        8 => out.push(0xd7),
+        16 => out.push(0xd8),
+        length => write_length(out, length, Lengths::EXTENSION)?,
+    }
+    out.extend_from_slice(&code.to_be_bytes());
+    Ok(())
+}
+
 /// Appends the start of a map.
 pub(in crate::format) fn write_map_header(
     out: &mut Vec<u8>,
@@ -28,7 +74,7 @@ pub(in crate::format) fn write_text(out: &mut Vec<u8>, text: &Text) -> Result<()
 
 fn write_value(out: &mut Vec<u8>, value: &Value, depth: usize) -> Result<(), FormatError> {
     match value {
-        Value::None => out.push(0xc0),
+        Value::None => write_nil(out),
         Value::Bool(value) => out.push(0xc2 + u8::from(*value)),
         Value::Int(int) => write_int(out, int)?,
         Value::Float(value) => {
@@ -36,13 +82,10 @@ fn write_value(out: &mut Vec<u8>, value: &Value, depth: usize) -> Result<(), For
             out.extend_from_slice(&value.to_be_bytes());
         }
         Value::Text(text) => write_text(out, text)?,
-        Value::Bytes(bytes) => {
-            write_length(out, bytes.len(), Lengths::BYTES)?;
-            out.extend_from_slice(bytes);
-        }
+        Value::Bytes(bytes) => write_bytes(out, bytes)?,
         Value::List(items) | Value::Tuple(items) | Value::Set(items) | Value::FrozenSet(items) => {
             let depth = deeper(depth)?;
-            write_length(out, items.len(), Lengths::ARRAY)?;
+            write_array_header(out, items.len())?;
             for item in items {
                 write_value(out, item, depth)?;
             }
@@ -75,24 +118,29 @@ fn write_dict(out: &mut Vec<u8>, dict: &Dict, depth: usize) -> Result<(), Format
     Ok(())
 }
 
+/// Appends a number in its smallest form.
+pub(in crate::format) fn write_u64(out: &mut Vec<u8>, value: u64) {
+    if let Ok(small) = u8::try_from(value) {
+        if small > 0x7f {
+            out.push(0xcc);
+        }
+        out.push(small);
+    } else if let Ok(small) = u16::try_from(value) {
+        out.push(0xcd);
+        out.extend_from_slice(&small.to_be_bytes());
+    } else if let Ok(small) = u32::try_from(value) {
+        out.push(0xce);
+        out.extend_from_slice(&small.to_be_bytes());
+    } else {
+        out.push(0xcf);
+        out.extend_from_slice(&value.to_be_bytes());
+    }
+}
+
 /// The smallest form; what is not negative is unsigned.
 fn write_int(out: &mut Vec<u8>, int: &Int) -> Result<(), FormatError> {
     if let Some(value) = int.as_u64() {
-        if let Ok(small) = u8::try_from(value) {
-            if small > 0x7f {
-                out.push(0xcc);
-            }
-            out.push(small);
-        } else if let Ok(small) = u16::try_from(value) {
-            out.push(0xcd);
-            out.extend_from_slice(&small.to_be_bytes());
-        } else if let Ok(small) = u32::try_from(value) {
-            out.push(0xce);
-            out.extend_from_slice(&small.to_be_bytes());
-        } else {
-            out.push(0xcf);
-            out.extend_from_slice(&value.to_be_bytes());
-        }
+        write_u64(out, value);
         return Ok(());
     }
     let value = int.as_i64().ok_or(FormatError::IntRange)?;
@@ -114,7 +162,8 @@ fn write_int(out: &mut Vec<u8>, int: &Int) -> Result<(), FormatError> {
     Ok(())
 }
 
-fn write_str(out: &mut Vec<u8>, text: &str) -> Result<(), FormatError> {
+/// Appends text.
+pub(in crate::format) fn write_str(out: &mut Vec<u8>, text: &str) -> Result<(), FormatError> {
     write_length(out, text.len(), Lengths::TEXT)?;
     out.extend_from_slice(text.as_bytes());
     Ok(())
@@ -146,15 +195,7 @@ fn write_timestamp(out: &mut Vec<u8>, moment: DateTime) -> Result<(), FormatErro
 
 fn write_extension(out: &mut Vec<u8>, extension: &Extension) -> Result<(), FormatError> {
     let data = extension.data();
-    match data.len() {
-        1 => out.push(0xd4),
-        2 => out.push(0xd5),
-        4 => out.push(0xd6),
-        8 => out.push(0xd7),
-        16 => out.push(0xd8),
-        length => write_length(out, length, Lengths::EXTENSION)?,
-    }
-    out.extend_from_slice(&extension.code().to_be_bytes());
+    write_extension_header(out, extension.code(), data.len())?;
     out.extend_from_slice(data);
     Ok(())
 }

@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::StoredSessions;
+use super::{StoredSessions, codec::Draft};
 use crate::{
     Error,
     config::{Profile, Refresh},
     session::{
-        Activity, Change, Content, Entry, Home, Identity, Origin, State, Status, StoreCommit,
-        decide_store,
+        Activity, Change, Content, Entry, Home, Identity, Origin, SessionId, State, Status,
+        StoreCommit, decide_store,
     },
     store::Record,
 };
@@ -43,9 +43,9 @@ impl Mark {
 pub(super) enum Step {
     Nothing,
     Touch(String),
-    Create(Bytes),
+    Create(Draft),
     Replace(String, Record, Bytes),
-    Move(String, Record, Bytes),
+    Move(String, Record, Draft),
     Delete(String, Option<Record>),
     Forget,
 }
@@ -53,15 +53,15 @@ pub(super) enum Step {
 impl StoredSessions {
     /// What the end of the request has to do.
     pub(super) fn plan(&self, state: &mut State) -> Result<Plan, Error> {
-        if self.config.lacks_beginning(state, &self.format) {
+        if self.config.lacks_beginning(state, self.codec.format()) {
             let opened = matches!(&state.home, Home::Store(stored) if matches!(stored.entry, Entry::Live { .. }));
             let renewable = opened && state.activity == Activity::Counts;
             if renewable || state.modified {
-                state.stamp(&self.format, self.config.clock.unix_seconds());
+                state.stamp(self.codec.format(), self.config.clock.unix_seconds());
             }
         }
         // A store counts whole seconds, and none is no time to live.
-        let ttl = self.config.time_to_live(state, &self.format);
+        let ttl = self.config.time_to_live(state, self.codec.format());
         let ttl = ttl.max(Duration::from_secs(1));
         let content = if state.is_bare() {
             Content::Empty
@@ -74,7 +74,7 @@ impl StoredSessions {
             Identity::Same
         };
         let refused = matches!(state.status, Status::Refused(_));
-        let permanent = state.permanent(&self.format);
+        let permanent = state.permanent(self.codec.format());
         let version = state.version;
         let Home::Store(stored) = &state.home else {
             return Ok(Plan {
@@ -85,21 +85,21 @@ impl StoredSessions {
             });
         };
         let changed = stored.committed != version;
-        let (origin, key, base) = match &stored.entry {
-            Entry::None => (Origin::None, None, None),
-            Entry::Gone => (Origin::Gone, None, None),
-            Entry::Live { id, base } => (Origin::Entry, Some(self.key(id)), Some(base)),
+        let (origin, entry) = match &stored.entry {
+            Entry::None => (Origin::None, None),
+            Entry::Gone => (Origin::Gone, None),
+            Entry::Live { id, base } => (Origin::Entry, Some((id, base))),
         };
-        let value = if changed && content == Content::Filled {
-            Some(Bytes::from(state.entries.to_bytes(&self.format)?))
+        let draft = if changed && content == Content::Filled {
+            Some(self.codec.draft(state)?)
         } else {
             None
         };
-        let same_bytes = value.is_some() && value.as_ref() == base.map(|base| &base.value);
+        let same_content = draft.as_ref().is_some_and(|draft| draft.unchanged);
         let change = match (changed, identity, origin) {
             // What is there already need not be written again; where only changes renew, this is one.
-            (true, Identity::Same, _) if same_bytes => match self.renew_after {
-                Some(_) => self.renewal(key.as_deref(), base, ttl),
+            (true, Identity::Same, _) if same_content => match self.renew_after {
+                Some(_) => self.renewal(entry, ttl),
                 None => Change::RenewalDue,
             },
             // Nothing is stored, and nothing but a new id was asked for: nothing needs it.
@@ -115,26 +115,26 @@ impl StoredSessions {
                 Change::None
             }
             (true, ..) => Change::Modified,
-            (false, ..) => self.renewal(key.as_deref(), base, ttl),
+            (false, ..) => self.renewal(entry, ttl),
         };
         let change = state.activity.limit(change);
-        let step = match (decide_store(origin, content, change, identity), key, base) {
-            (StoreCommit::Forget, ..) => Step::Forget,
-            (StoreCommit::Create, ..) => Step::Create(value.unwrap_or_default()),
-            (StoreCommit::Touch, Some(key), _) => Step::Touch(key),
-            (StoreCommit::Replace, Some(key), Some(base)) => {
-                Step::Replace(key, base.clone(), value.unwrap_or_default())
+        let draft = draft.unwrap_or_default();
+        let step = match (decide_store(origin, content, change, identity), entry) {
+            (StoreCommit::Forget, _) => Step::Forget,
+            (StoreCommit::Create, _) => Step::Create(draft),
+            (StoreCommit::Touch, Some((id, _))) => Step::Touch(self.key(id)),
+            (StoreCommit::Replace, Some((id, base))) => {
+                let value = self.codec.encode(id, &draft)?;
+                Step::Replace(self.key(id), base.clone(), value)
             }
-            (StoreCommit::Move, Some(key), Some(base)) => {
-                Step::Move(key, base.clone(), value.unwrap_or_default())
-            }
-            (StoreCommit::Delete, Some(key), Some(base)) => {
+            (StoreCommit::Move, Some((id, base))) => Step::Move(self.key(id), base.clone(), draft),
+            (StoreCommit::Delete, Some((id, base))) => {
                 // Emptied key by key, a session that somebody else fills meanwhile lives on; cleared, it ends.
                 let expected = (!stored.ends()).then(|| base.clone());
-                Step::Delete(key, expected)
+                Step::Delete(self.key(id), expected)
             }
-            // Only an entry is touched, replaced, moved or deleted, and an entry has a key and a base.
-            (StoreCommit::Nothing, ..) | (_, None, _) | (_, _, None) => Step::Nothing,
+            // Only an entry is touched, replaced, moved or deleted.
+            (StoreCommit::Nothing, _) | (_, None) => Step::Nothing,
         };
         let cookie = match (
             &step,
@@ -145,6 +145,8 @@ impl StoredSessions {
             (Step::Nothing | Step::Touch(_) | Step::Replace(..), Profile::Flask, _) if changed => {
                 origin == Origin::Entry
             }
+            // Signed anew while the old key is still good, or its end would be a logout.
+            (Step::Replace(..) | Step::Touch(_), ..) if stored.key_retired => true,
             (Step::Replace(..), ..) => permanent || stored.was_permanent,
             (Step::Nothing | Step::Touch(_), _, Refresh::EachRequest) => {
                 origin == Origin::Entry && permanent && content == Content::Filled
@@ -161,15 +163,15 @@ impl StoredSessions {
     }
 
     /// Whether a request that changed nothing gives the entry a new expiry.
-    fn renewal(&self, key: Option<&str>, base: Option<&Record>, ttl: Duration) -> Change {
-        let (Some(after), Some(key), Some(base)) = (self.renew_after, key, base) else {
+    fn renewal(&self, entry: Option<(&SessionId, &Record)>, ttl: Duration) -> Change {
+        let (Some(after), Some((id, base))) = (self.renew_after, entry) else {
             return Change::None;
         };
         let due = match base.expires_in {
             Some(left) => ttl.saturating_sub(left).as_secs() > after,
             None => self
                 .renewals
-                .due(key, self.config.clock.unix_seconds(), after),
+                .due(&self.key(id), self.config.clock.unix_seconds(), after),
         };
         if due {
             Change::RenewalDue

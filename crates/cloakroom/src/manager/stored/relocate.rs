@@ -1,14 +1,13 @@
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::{
     Outcome, StoredSessions,
+    codec::Draft,
     plan::{Mark, Plan},
 };
 use crate::{
     Error,
-    session::Session,
+    session::{Session, SessionId},
     store::{DeleteError, Record, ReplaceError},
 };
 
@@ -21,9 +20,9 @@ impl StoredSessions {
         session: &Session,
         old_key: &str,
         base: &Record,
-        value: &Bytes,
+        draft: &Draft,
     ) -> Result<Outcome, Error> {
-        let (id, mut record) = self.create(value, plan.ttl).await?;
+        let (id, mut record) = self.create(draft, plan.ttl).await?;
         let key = self.key(&id);
         let mut base = base.clone();
         let mut mark = plan.mark;
@@ -45,7 +44,7 @@ impl StoredSessions {
             };
             session.with_state(|state| state.back_to(old));
             match self
-                .catch_up(session, &key, &record, current, plan.ttl)
+                .catch_up(session, &id, &record, current, plan.ttl)
                 .await
             {
                 // Others have emptied it meanwhile: an end, and no session under a new id.
@@ -72,7 +71,7 @@ impl StoredSessions {
     async fn catch_up(
         &self,
         session: &Session,
-        new_key: &str,
+        new_id: &SessionId,
         record: &Record,
         current: Option<Record>,
         ttl: Duration,
@@ -80,14 +79,16 @@ impl StoredSessions {
         let Some(current) = current else {
             return Ok(None);
         };
-        let Some(entries) = self.reread(&current)? else {
+        let Some(entries) = self.reread(session, &current)? else {
             return Ok(None);
         };
         session.rebase(entries, current.clone())?;
         let (value, mark) = session.with_state(|state| {
-            let value = state.entries.to_bytes(&self.format)?;
-            Ok::<_, Error>((Bytes::from(value), Mark::of(state)))
+            let draft = self.codec.draft(state)?;
+            let value = self.codec.encode(new_id, &draft)?;
+            Ok::<_, Error>((value, Mark::of(state)))
         })?;
+        let new_key = &self.key(new_id);
         match self.store.replace(new_key, record, value, ttl).await {
             Ok(record) => Ok(Some((current, record, mark))),
             Err(ReplaceError::Failed(error)) => Err(self.failed(error)),

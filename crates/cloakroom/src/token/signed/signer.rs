@@ -103,9 +103,17 @@ impl Signer {
         &self,
         token: &'t (impl AsRef<[u8]> + ?Sized),
     ) -> Result<&'t [u8], TokenError> {
-        let (value, signature) = self.split(token.as_ref())?;
+        self.unsign_with_key(token.as_ref()).map(|(value, _)| value)
+    }
+
+    /// The value of a token, and the index, in the order of [`KeyRing::verifying`], of the key that signed it.
+    pub(crate) fn unsign_with_key<'t>(
+        &self,
+        token: &'t [u8],
+    ) -> Result<(&'t [u8], usize), TokenError> {
+        let (value, signature) = self.split(token)?;
         match self.verifying_key(value, signature) {
-            Some(_) => Ok(value),
+            Some(index) => Ok((value, index)),
             None => Err(TokenError::new(
                 TokenErrorKind::BadSignature,
                 TokenErrorReason::SignatureMismatch,

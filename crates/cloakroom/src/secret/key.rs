@@ -1,16 +1,13 @@
-//! Secret keys: where they come from, and which of them are too well known to protect anything.
-
-mod published;
-
 use std::{
     env, fmt,
     fs::File,
     io::{self, Read},
-    iter,
     path::{Path, PathBuf},
 };
 
 use zeroize::Zeroizing;
+
+use super::published;
 
 /// One secret key: Flask's `SECRET_KEY`.
 ///
@@ -82,7 +79,8 @@ impl SecretKey {
     /// [`MAX_FILE_LENGTH`](Self::MAX_FILE_LENGTH) bytes, or what [`checked`](Self::checked) refuses; each names the file.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, SecretKeyError> {
         let path = path.as_ref();
-        let mut bytes = read_capped(path)
+        let mut bytes = File::open(path)
+            .and_then(|file| read_capped(file, Self::MAX_FILE_LENGTH))
             .map_err(|source| SecretKeyError::Unreadable {
                 path: path.to_owned(),
                 source,
@@ -161,66 +159,6 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// The keys in use: one signs, and what the others signed is still accepted.
-///
-/// To replace a key without logging anyone out, make the new one the signing key and keep the old one as a fallback
-/// for as long as its sessions may live.
-///
-/// ```
-/// use cloakroom::{KeyRing, SecretKey};
-///
-/// let keys = KeyRing::new(SecretKey::generate()?)
-///     .fallback(SecretKey::new("the key of the year before last")?)
-///     .fallback(SecretKey::new("last year's key, still in cookies")?);
-/// assert_eq!(keys.verifying().count(), 3);
-/// # Ok::<(), cloakroom::SecretKeyError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct KeyRing {
-    signing: SecretKey,
-    fallbacks: Vec<SecretKey>,
-}
-
-impl KeyRing {
-    /// The ring of one key, which signs and verifies.
-    pub fn new(signing: SecretKey) -> Self {
-        Self {
-            signing,
-            fallbacks: Vec::new(),
-        }
-    }
-
-    /// Adds a key that only verifies. Add the oldest first, the order of Flask's `SECRET_KEY_FALLBACKS`.
-    #[doc(alias = "SECRET_KEY_FALLBACKS")]
-    #[must_use]
-    pub fn fallback(mut self, key: SecretKey) -> Self {
-        self.fallbacks.push(key);
-        self
-    }
-
-    /// The key that signs.
-    pub fn signing(&self) -> &SecretKey {
-        &self.signing
-    }
-
-    /// The keys that only verify, oldest first.
-    pub fn fallbacks(&self) -> &[SecretKey] {
-        &self.fallbacks
-    }
-
-    /// All keys in the order in which they are tried: the signing key, then the fallbacks from the newest to the
-    /// oldest (Flask 3.1, itsdangerous 2.2.0).
-    pub fn verifying(&self) -> impl DoubleEndedIterator<Item = &SecretKey> {
-        iter::once(&self.signing).chain(self.fallbacks.iter().rev())
-    }
-}
-
-impl From<SecretKey> for KeyRing {
-    fn from(signing: SecretKey) -> Self {
-        Self::new(signing)
-    }
-}
-
 /// Why there is no secret key. No variant holds any part of one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -282,15 +220,12 @@ impl SecretKeyError {
     }
 }
 
-/// The whole file, or `None` if it is longer than a key may be.
-fn read_capped(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    const CAP: usize = SecretKey::MAX_FILE_LENGTH;
+/// The whole file, or `None` if it is longer than so many bytes.
+pub(super) fn read_capped(file: File, cap: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     // Room for all of it from the start: a growing buffer would leave unwiped copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(CAP + 1));
-    File::open(path)?
-        .take(CAP as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    Ok((bytes.len() <= CAP).then_some(bytes))
+    let mut bytes = Zeroizing::new(Vec::with_capacity(cap + 1));
+    file.take(cap as u64 + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() <= cap).then_some(bytes))
 }
 
 #[cfg(test)]
@@ -439,24 +374,9 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_tried_newest_first() {
-        let key = |text: &str| SecretKey::new(text).unwrap();
-        let ring = KeyRing::new(key("now"))
-            .fallback(key("oldest"))
-            .fallback(key("old"));
-        let order: Vec<_> = ring.verifying().map(SecretKey::expose_secret).collect();
-        assert_eq!(order, [&b"now"[..], b"old", b"oldest"]);
-        assert_eq!(ring.signing().expose_secret(), b"now");
-        assert_eq!(ring.fallbacks().len(), 2);
-    }
-
-    #[test]
     fn s09_debug_and_errors_do_not_show_keys() {
-        let ring = KeyRing::new(SecretKey::new("hunter2").unwrap());
-        assert_eq!(
-            format!("{ring:?}"),
-            "KeyRing { signing: SecretKey(redacted), fallbacks: [] }"
-        );
+        let key = SecretKey::new("hunter2").unwrap();
+        assert_eq!(format!("{key:?}"), "SecretKey(redacted)");
         for error in [
             SecretKey::checked("hunter2").unwrap_err(),
             SecretKey::checked("supersecretkey").unwrap_err(),

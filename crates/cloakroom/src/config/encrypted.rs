@@ -1,0 +1,70 @@
+use std::time::SystemTime;
+
+use super::SessionConfig;
+use crate::{secret::KeyRing, token::encrypted::Padding};
+
+/// Settings that only encrypted sessions have.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EncryptedSettings {
+    pub(crate) tenant: Option<String>,
+    pub(crate) padding: Padding,
+    pub(crate) accept_signed: Option<AcceptSigned>,
+}
+
+/// Whose signed cookies are read as well, and until when.
+#[derive(Clone, Debug)]
+pub(crate) struct AcceptSigned {
+    pub(crate) keys: KeyRing,
+    pub(crate) until: SystemTime,
+}
+
+/// Settings for encrypted sessions.
+impl SessionConfig {
+    /// Whose sessions these are, where several customers or applications share the secret key: a cookie of
+    /// another tenant is refused. None unless set, which is not the same as an empty one.
+    ///
+    /// Signed sessions have no tenants, as Flask has none: there this is a [`ConfigError`](crate::ConfigError).
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.encrypted.tenant = Some(tenant.into());
+        self
+    }
+
+    /// How much the length of an encrypted cookie tells of what is in it; blocks of 64 bytes unless set.
+    /// Padding counts in the 4096 bytes that a browser keeps.
+    pub fn padding(mut self, padding: Padding) -> Self {
+        self.encrypted.padding = padding;
+        self
+    }
+
+    /// Until then, encrypted sessions also read the signed cookies of these keys, under the same cookie
+    /// name: a site moves from Flask's cookie to the encrypted one and nobody is logged out. What is written
+    /// is always encrypted; a session that came signed is written with its first change or, unless the
+    /// [`refresh`](Self::refresh) is [`OnChange`](crate::Refresh::OnChange), when it is first opened.
+    ///
+    /// Afterwards a signed cookie is refused. It takes an end because a door that stays open is forgotten:
+    /// whoever learns the key of then would write sessions for ever. A good one is the
+    /// [`lifetime`](Self::lifetime) from the day on which Flask stops writing.
+    /// [`SessionManager::accepts_signed_until`](crate::SessionManager::accepts_signed_until) shows it.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use cloakroom::{SecretKey, SessionConfig, SessionLayer};
+    ///
+    /// # let (flask_key, new_key) = (SecretKey::generate()?, SecretKey::generate()?);
+    /// let until = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    /// let config = SessionConfig::native().cookie_name("session").accept_signed(flask_key, until);
+    /// let sessions = SessionLayer::encrypted_with(new_key, config)?;
+    /// assert_eq!(sessions.manager().accepts_signed_until(), Some(until));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// For signed sessions this is a [`ConfigError`](crate::ConfigError): they have
+    /// [`KeyRing::fallback`].
+    pub fn accept_signed(mut self, keys: impl Into<KeyRing>, until: SystemTime) -> Self {
+        self.encrypted.accept_signed = Some(AcceptSigned {
+            keys: keys.into(),
+            until,
+        });
+        self
+    }
+}

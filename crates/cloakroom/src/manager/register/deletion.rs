@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::store::{DeleteError, Store, StoreError};
+
+/// So many deletions are under way at a time.
+const AT_ONCE: usize = 16;
+
+/// What came of deleting sessions from a store.
+pub(super) struct Deleted {
+    /// The keys under which nothing is any more.
+    pub(super) done: Vec<String>,
+    /// Why others may still be there, of one of them.
+    pub(super) failed: Option<StoreError>,
+}
+
+/// Deletes sessions from a store, and leaves tombstones, so that no request that is under way brings one back. After
+/// a failure no more are begun: the store is hardly better off for being asked on.
+pub(super) async fn delete_sessions(
+    store: &Store,
+    locators: impl IntoIterator<Item = String>,
+    tombstone: Duration,
+) -> Deleted {
+    let mut locators = locators.into_iter();
+    let mut under_way = JoinSet::new();
+    let mut deleted = Deleted {
+        done: Vec::new(),
+        failed: None,
+    };
+    loop {
+        while deleted.failed.is_none()
+            && under_way.len() < AT_ONCE
+            && let Some(locator) = locators.next()
+        {
+            let store = store.clone();
+            under_way.spawn(async move {
+                let result = store.delete(&locator, None, tombstone).await;
+                (locator, result)
+            });
+        }
+        match under_way.join_next().await {
+            None => return deleted,
+            Some(Ok((_, Err(DeleteError::Failed(error))))) => deleted.failed = Some(error),
+            // Nothing was expected there, so nothing else can be wrong.
+            Some(Ok((locator, _))) => deleted.done.push(locator),
+            // Nobody stops these tasks but the end of the runtime.
+            Some(Err(_)) => {
+                deleted.failed = Some(StoreError::unreachable("the deletion was stopped"));
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+
+#[cfg(feature = "encrypted")]
+use crate::format::record::SealKey;
+use crate::{
+    Clock, ConfigError, Error,
+    config::{Layout, SessionConfig},
+    format::{
+        Format, FormatError, RecordHeader, Serialization,
+        record::{self, Envelope, Kind},
+    },
+    session::{Entries, Entry, Home, ID_BYTES, Refusal, SessionId, State, Ticket, encoded_length},
+    store::{MAX_KEY, Record, Store},
+};
+
+/// How a session stands in the store: under which key, and as which bytes.
+pub(super) struct Codec {
+    layout: Layout,
+    serialization: Serialization,
+    format: Format,
+    clock: Clock,
+    absolute_lifetime: Option<Duration>,
+    id_length: usize,
+    /// What all keys begin with.
+    prefix: String,
+    /// What a seal is made for, beside the entry's name.
+    #[cfg(feature = "encrypted")]
+    places: [String; 2],
+}
+
+/// What is to be stored, whatever the id will be.
+#[derive(Default)]
+pub(super) struct Draft {
+    header: RecordHeader,
+    /// The session as its format writes it.
+    content: Bytes,
+    /// Whether the entry that the session has holds the same content.
+    pub(super) unchanged: bool,
+}
+
+/// Characters that a driver may add to a key for its tombstone.
+const TOMBSTONE: usize = 8;
+
+/// The key of what a session says of itself to whoever reads the store.
+const METADATA: &str = "_metadata";
+
+impl Codec {
+    pub(super) fn new(store: &Store, config: &SessionConfig) -> Result<Self, ConfigError> {
+        let settings = &config.stored;
+        let layout = settings.layout;
+        let conflict = |name: &str, reason: &str| ConfigError::Conflict {
+            name: name.to_owned(),
+            reason: reason.to_owned(),
+        };
+        if !ID_BYTES.contains(&settings.id_length) {
+            return Err(ConfigError::Value {
+                name: "SESSION_ID_LENGTH".to_owned(),
+                expected: "16 to 128 random bytes",
+            });
+        }
+        let cookie_name = config.cookie.name();
+        let (prefix, name_length) = if layout == Layout::Flask {
+            (
+                settings.key_prefix.clone(),
+                encoded_length(settings.id_length),
+            )
+        } else {
+            if store.shares_pickles() {
+                return Err(conflict(
+                    "layout",
+                    "cachelib reads the entries of this folder: use Flask's layout, or another folder",
+                ));
+            }
+            if settings.id_keys.is_some() {
+                return Err(conflict(
+                    "SESSION_USE_SIGNER",
+                    "nobody can make up the secret half of a native session id: leave it out",
+                ));
+            }
+            // A cookie's name has no colon, so from a key it is plain where the prefix ends.
+            if !(settings.key_prefix.is_empty() || settings.key_prefix.ends_with(':')) {
+                return Err(ConfigError::Value {
+                    name: "SESSION_KEY_PREFIX".to_owned(),
+                    expected: "empty or end with a colon in the native layouts",
+                });
+            }
+            let prefix = [&settings.key_prefix, cookie_name, ":"].concat();
+            (prefix, Ticket::PUBLIC_LENGTH)
+        };
+        if prefix.len() + name_length + TOMBSTONE > MAX_KEY {
+            return Err(ConfigError::Value {
+                name: "SESSION_KEY_PREFIX".to_owned(),
+                expected: "short enough for a key of 250 bytes",
+            });
+        }
+        let serialization = match (store.shares_pickles(), settings.serialization) {
+            (true, None | Some(Serialization::Pickle)) => Serialization::Pickle,
+            (true, Some(_)) => {
+                return Err(ConfigError::Value {
+                    name: "SESSION_SERIALIZATION_FORMAT".to_owned(),
+                    expected: "left out or pickle where cachelib reads the entries",
+                });
+            }
+            (false, serialization) => serialization.unwrap_or(Serialization::MessagePack),
+        };
+        Ok(Self {
+            layout,
+            serialization,
+            format: Format::Stored(serialization),
+            clock: config.clock.clone(),
+            absolute_lifetime: config.absolute_lifetime,
+            id_length: settings.id_length,
+            prefix,
+            #[cfg(feature = "encrypted")]
+            places: [settings.key_prefix.clone(), cookie_name.to_owned()],
+        })
+    }
+
+    /// The format of the content.
+    pub(super) fn format(&self) -> &Format {
+        &self.format
+    }
+
+    /// The id of a new entry.
+    pub(super) fn generate(&self) -> Result<SessionId, Error> {
+        let id = match self.layout {
+            Layout::Flask => SessionId::generate(self.id_length),
+            _ => Ticket::generate().map(SessionId::Ticket),
+        };
+        id.map_err(no_random)
+    }
+
+    /// An id that could be one of ours.
+    pub(super) fn parse(&self, text: &str) -> Option<SessionId> {
+        let id = match self.layout {
+            Layout::Flask => SessionId::parse(text),
+            _ => Ticket::parse(text).map(SessionId::Ticket),
+        }?;
+        (self.prefix.len() + id.entry().len() + TOMBSTONE <= MAX_KEY).then_some(id)
+    }
+
+    /// The key of the entry.
+    pub(super) fn key(&self, id: &SessionId) -> String {
+        [&self.prefix, id.entry()].concat()
+    }
+
+    /// What the session holds now, to be stored.
+    pub(super) fn draft(&self, state: &State) -> Result<Draft, Error> {
+        let content = Bytes::from(state.entries.to_bytes(&self.format)?);
+        let base = match &state.home {
+            Home::Store(stored) => match &stored.entry {
+                Entry::Live { id, base } => Some(self.open(id, base).map_err(Error::Refused)?),
+                Entry::None | Entry::Gone => None,
+            },
+            Home::Cookie | Home::Nowhere(_) => None,
+        };
+        Ok(Draft {
+            unchanged: base.as_ref().is_some_and(|base| base.content == content),
+            header: self.header(state, base.map(|base| base.header)),
+            content,
+        })
+    }
+
+    /// What the record is to say of the session: what the session says of itself, as far as everybody may know it.
+    fn header(&self, state: &State, before: Option<RecordHeader>) -> RecordHeader {
+        if self.layout == Layout::Flask {
+            return RecordHeader::default();
+        }
+        let now = self.clock.unix_seconds();
+        let created = state
+            .created(&self.format)
+            .or(before.map(|before| before.created))
+            .unwrap_or(now);
+        let lifetime = self.absolute_lifetime.map(|lifetime| lifetime.as_secs());
+        let mut header = RecordHeader {
+            created,
+            written: now,
+            deadline: lifetime.map(|lifetime| created.saturating_add(lifetime)),
+            ..RecordHeader::default()
+        };
+        if self.layout == Layout::Native {
+            header.show_subject(state.subject(&self.format));
+            header.show_metadata(state.entries.get(&self.format, METADATA));
+        }
+        header
+    }
+
+    /// The bytes of an entry.
+    pub(super) fn encode(&self, id: &SessionId, draft: &Draft) -> Result<Bytes, Error> {
+        let SessionId::Ticket(ticket) = id else {
+            return Ok(draft.content.clone());
+        };
+        let hash = ticket.secret_hash();
+        let record = match self.layout {
+            #[cfg(feature = "encrypted")]
+            Layout::Sealed => {
+                let mut nonce = [0; 12];
+                getrandom::fill(&mut nonce).map_err(no_random)?;
+                let key = self.seal_key(ticket);
+                key.write(&draft.header, &hash, &draft.content, nonce)
+            }
+            _ => record::write(&draft.header, &hash, &draft.content),
+        };
+        record.map(Bytes::from).map_err(Error::Unwritable)
+    }
+
+    /// The entries of a record; none if it says that there is no session (Flask-Session treats nothing and null so).
+    pub(super) fn decode(
+        &self,
+        id: &SessionId,
+        record: &Record,
+    ) -> Result<Option<Entries>, Refusal> {
+        if record.value.is_empty() {
+            return Ok(None);
+        }
+        let opened = self.open(id, record)?;
+        let now = self.clock.unix_seconds();
+        if opened
+            .header
+            .deadline
+            .is_some_and(|deadline| now >= deadline)
+        {
+            return Err(Refusal::LifetimeOver);
+        }
+        Entries::open_stored(self.serialization, opened.content).map_err(unreadable)
+    }
+
+    /// Takes a record apart.
+    fn open(&self, id: &SessionId, record: &Record) -> Result<Opened, Refusal> {
+        let SessionId::Ticket(ticket) = id else {
+            return Ok(Opened {
+                header: RecordHeader::default(),
+                content: record.value.clone(),
+            });
+        };
+        let envelope = Envelope::read(&record.value).map_err(unreadable)?;
+        if !ticket.opens(&envelope.secret_hash) {
+            return Err(Refusal::WrongSecret);
+        }
+        let content = match (self.layout, envelope.kind) {
+            (Layout::Native, Kind::Readable) => record.value.slice_ref(envelope.content),
+            #[cfg(feature = "encrypted")]
+            (Layout::Sealed, Kind::Sealed) => {
+                let content = self.seal_key(ticket).open(&envelope);
+                Bytes::from(content.map_err(unreadable)?)
+            }
+            // Whoever can write into the store must not choose how it is read.
+            _ => return Err(unreadable(FormatError::RecordLayout(envelope.kind.name()))),
+        };
+        Ok(Opened {
+            header: envelope.header,
+            content,
+        })
+    }
+
+    #[cfg(feature = "encrypted")]
+    fn seal_key(&self, ticket: &Ticket) -> SealKey {
+        let [prefix, cookie_name] = &self.places;
+        SealKey::derive(ticket.secret(), &[prefix, cookie_name, ticket.public()])
+    }
+}
+
+/// A record, opened with the session's id.
+struct Opened {
+    header: RecordHeader,
+    /// The session as its format writes it.
+    content: Bytes,
+}
+
+fn no_random(error: getrandom::Error) -> Error {
+    Error::Random(error.to_string())
+}
+
+fn unreadable(error: FormatError) -> Refusal {
+    tracing::warn!(%error, "a stored session cannot be read and is left alone");
+    Refusal::BadPayload
+}

@@ -1,0 +1,143 @@
+use std::{fmt, sync::Arc};
+
+use http::HeaderMap;
+
+use super::{Handle, Refusal};
+use crate::store::StoreErrorKind;
+
+/// Something that happened to a session: for an audit log, for counts, for limits on guessing.
+///
+/// [`SessionConfig::on_event`](crate::SessionConfig::on_event) hands them over as they happen, and each is a
+/// `tracing` event of the target `cloakroom::session` as well, with the fields `event`, `session` and `reason`.
+/// Neither shows an id, a cookie or what a session holds; the traces leave out the user too.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Event<'a> {
+    /// What happened.
+    pub kind: EventKind,
+    /// Which session it was, if it has a name yet. The same through renewals, another one after a login.
+    pub session: Option<Handle>,
+    /// Who is logged in there.
+    pub subject: Option<&'a str>,
+    /// The request's headers, where a session was opened: enough to tell where a burst of refused cookies
+    /// comes from.
+    pub headers: Option<&'a HeaderMap>,
+}
+
+/// Shows what happened, never to whom.
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Event")
+            .field("kind", &self.kind)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What happened to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A new visitor's session was stored for the first time.
+    Created,
+    /// A user has logged in; the session has a new id.
+    LoggedIn,
+    /// It got a new id without a login.
+    Regenerated,
+    /// It was only read, and lives longer from now on.
+    Renewed,
+    /// The request ended it, as a logout does.
+    Destroyed,
+    /// A request that changed it found it ended meanwhile; what that request did is dropped.
+    Gone,
+    /// Another request had changed it meanwhile; what this one did is done again on that.
+    Conflict,
+    /// A cookie was refused: it is expired, altered, unknown, or something else is wrong with it.
+    Refused(Refusal),
+    /// Sessions of a user were ended from elsewhere: a list of devices, a password change, an operator.
+    Revoked {
+        /// How many.
+        count: usize,
+    },
+    /// The cookie was made with a key that only verifies: 1 is the newest of those.
+    OldKey {
+        /// Which one.
+        key_index: usize,
+    },
+    /// The store could not be asked.
+    StoreFailed(StoreErrorKind),
+}
+
+impl EventKind {
+    /// A short name for logs and counters, such as `logged_in`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::LoggedIn => "logged_in",
+            Self::Regenerated => "regenerated",
+            Self::Renewed => "renewed",
+            Self::Destroyed => "destroyed",
+            Self::Gone => "gone",
+            Self::Conflict => "conflict",
+            Self::Refused(_) => "refused",
+            Self::Revoked { .. } => "revoked",
+            Self::OldKey { .. } => "old_key",
+            Self::StoreFailed(_) => "store_failed",
+        }
+    }
+
+    /// Why, where there is a reason: the code of the refusal.
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.code()),
+            _ => None,
+        }
+    }
+}
+
+/// Who is told what happens.
+#[derive(Clone, Default)]
+pub(crate) struct Observer(Option<Arc<dyn Fn(&Event<'_>) + Send + Sync>>);
+
+impl Observer {
+    pub(crate) fn new(observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(observer)))
+    }
+
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        trace(event);
+        if let Some(observer) = &self.0 {
+            observer(event);
+        }
+    }
+}
+
+/// Logins, ends and what looks like an attack are worth a line; the rest is for whoever looks closer.
+fn trace(event: &Event<'_>) {
+    macro_rules! emit {
+        ($level:ident) => {
+            tracing::$level!(
+                target: "cloakroom::session",
+                event = event.kind.name(),
+                session = event.session.map(tracing::field::display),
+                reason = event.kind.reason(),
+                "session event"
+            )
+        };
+    }
+    match event.kind {
+        EventKind::LoggedIn
+        | EventKind::Destroyed
+        | EventKind::Revoked { .. }
+        | EventKind::Refused(Refusal::BadSignature | Refusal::MalformedId) => emit!(info),
+        _ => emit!(debug),
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let there = if self.0.is_some() { "set" } else { "none" };
+        write!(formatter, "Observer({there})")
+    }
+}

@@ -1,0 +1,198 @@
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::token::{Leniency, base64};
+
+/// What the browser holds of a session in the native layouts: a public id, which names the entry, and a secret, of
+/// which the store has no more than its SHA-256. Whoever reads the store can therefore not log in with what is there.
+///
+/// It is written `<22 characters>.<43 characters>` in URL-safe base64.
+///
+/// The whole ticket logs in, so nothing shows it.
+#[derive(Clone)]
+pub(crate) struct Ticket {
+    text: String,
+    secret: [u8; SECRET],
+}
+
+/// The SHA-256 of a ticket's secret: all that a store has of it.
+pub(crate) type SecretHash = [u8; 32];
+
+/// Random bytes of the public id.
+const PUBLIC: usize = 16;
+/// Random bytes of the secret.
+const SECRET: usize = 32;
+
+impl Ticket {
+    /// The characters of the public id.
+    pub(crate) const PUBLIC_LENGTH: usize = super::encoded_length(PUBLIC);
+
+    /// A new one from the operating system's random numbers.
+    pub(crate) fn generate() -> Result<Self, getrandom::Error> {
+        Self::generate_from(getrandom::fill)
+    }
+
+    fn generate_from<E>(fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
+        let mut random = [0; PUBLIC + SECRET];
+        fill(&mut random)?;
+        let (public, secret) = random.split_at(PUBLIC);
+        let text = [base64::encode(public), base64::encode(secret)].join(".");
+        let mut ticket = Self {
+            text,
+            secret: [0; SECRET],
+        };
+        ticket.secret.copy_from_slice(secret);
+        Ok(ticket)
+    }
+
+    /// A ticket as a browser may send it, in the one spelling that it has. Nothing else reaches a store.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (public, secret) = text.split_once('.')?;
+        let _: [u8; PUBLIC] = decode(public)?;
+        Some(Self {
+            secret: decode(secret)?,
+            text: text.to_owned(),
+        })
+    }
+
+    /// What the cookie holds.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What names the entry. It logs nobody in.
+    pub(crate) fn public(&self) -> &str {
+        &self.text[..Self::PUBLIC_LENGTH]
+    }
+
+    /// What keys are derived from.
+    #[cfg(feature = "encrypted")]
+    pub(crate) fn secret(&self) -> &[u8; SECRET] {
+        &self.secret
+    }
+
+    /// What the store keeps of the secret.
+    pub(crate) fn secret_hash(&self) -> SecretHash {
+        Sha256::digest(self.secret).into()
+    }
+
+    /// Whether an entry with this hash is the ticket's. It takes as long whatever the two have in common.
+    pub(crate) fn opens(&self, stored: &SecretHash) -> bool {
+        self.secret_hash().ct_eq(stored).into()
+    }
+}
+
+fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+    // The length is looked at first, so that a megabyte of base64 costs nothing.
+    if text.len() != super::encoded_length(N) {
+        return None;
+    }
+    base64::decode(text, Leniency::Strict).ok()?.try_into().ok()
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Ticket")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn s01_tickets_are_384_random_bits_of_the_system() {
+        let ticket = Ticket::generate().unwrap();
+        assert_eq!(ticket.as_str().len(), 66);
+        assert_eq!(ticket.public().len(), 22);
+        let mut seen = HashSet::new();
+        let mut ones = [0_u32; 48 * 8];
+        for _ in 0..4000 {
+            let mut drawn = Vec::new();
+            let ticket = Ticket::generate_from(|random| {
+                getrandom::fill(random)?;
+                drawn = random.to_vec();
+                Ok::<_, getrandom::Error>(())
+            });
+            let ticket = ticket.unwrap();
+            // The text holds these bytes and nothing else.
+            let text = [&drawn[..16], &drawn[16..]].map(base64::encode).join(".");
+            assert_eq!(ticket.as_str(), text);
+            assert!(seen.insert(ticket.public().to_owned()));
+            for (place, count) in ones.iter_mut().enumerate() {
+                *count += u32::from(drawn[place / 8] >> (place % 8) & 1);
+            }
+        }
+        // Each bit is one in about half of them: six standard deviations are 190.
+        assert!(ones.iter().all(|count| (1810..=2190).contains(count)));
+    }
+
+    #[test]
+    fn s01_without_random_numbers_there_is_no_ticket() {
+        let ticket = Ticket::generate_from(|random| {
+            // What it left behind is not used either.
+            random.fill(7);
+            Err("no random numbers")
+        });
+        assert_eq!(ticket.map(|_| ()), Err("no random numbers"));
+    }
+
+    #[test]
+    fn s05_a_ticket_has_one_spelling() {
+        let ticket = Ticket::generate().unwrap();
+        let text = ticket.as_str();
+        let parsed = Ticket::parse(text).unwrap();
+        assert_eq!((parsed.as_str(), parsed.secret), (text, ticket.secret));
+        let (public, secret) = text.split_once('.').unwrap();
+        for other in [
+            String::new(),
+            ".".to_owned(),
+            public.to_owned(),
+            secret.to_owned(),
+            format!("{public}{secret}"),
+            format!("{public}.{secret}."),
+            format!(".{public}.{secret}"),
+            format!("{public}.{secret}="),
+            format!("{public}==.{secret}"),
+            format!("{public}.{secret} "),
+            format!(" {public}.{secret}"),
+            format!("{secret}.{public}"),
+            format!("{public}.{}", &secret[1..]),
+            format!("{}.{secret}", &public[1..]),
+            format!("{public}:{secret}"),
+            text.replace('.', ".\0"),
+            "a".repeat(66),
+            ".".repeat(66),
+            "é".repeat(33),
+        ] {
+            assert!(Ticket::parse(&other).is_none(), "{other:?}");
+        }
+        // The bits of the last characters that no byte takes are zero.
+        for (place, half) in [(21, public), (65, secret)] {
+            let spellings = (b'!'..=b'~').filter(|last| {
+                let mut bytes = text.as_bytes().to_vec();
+                bytes[place] = *last;
+                Ticket::parse(str::from_utf8(&bytes).unwrap()).is_some()
+            });
+            let bits = half.len() * 6 % 8;
+            assert_eq!(spellings.count(), 64 >> bits, "{bits} unused bits");
+        }
+    }
+
+    #[test]
+    fn s07_a_ticket_opens_its_own_entry_alone() {
+        let (one, other) = (Ticket::generate().unwrap(), Ticket::generate().unwrap());
+        let stored = one.secret_hash();
+        assert!(one.opens(&stored) && !other.opens(&stored));
+        for bit in 0..256 {
+            let mut near = stored;
+            near[bit / 8] ^= 1 << (bit % 8);
+            assert!(!one.opens(&near), "bit {bit}");
+        }
+        assert_eq!(format!("{one:?}"), "Ticket");
+    }
+}
