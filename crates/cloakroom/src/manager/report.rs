@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::{Room, SessionManager};
 use crate::{
-    config::{CookieLimit, Layout, Profile, Refresh, SessionConfig},
+    config::{CookieLimit, Layout, OutagePolicy, Profile, Refresh, SessionConfig},
     format::Serialization,
     session::{Protection, Ticket},
 };
@@ -95,11 +95,16 @@ fn cookie(config: &SessionConfig, attributes: &str) -> Vec<(&'static str, String
         CookieLimit::Warn(0) => "none".to_owned(),
         CookieLimit::Warn(bytes) => format!("a warning above {bytes} bytes"),
     };
+    let plain_http = match &config.transport {
+        Some(header) => format!("refused, by what {header} says"),
+        None => "left to the browser and the cookie's Secure".to_owned(),
+    };
     vec![
         ("Cookie", config.cookie.name().to_owned()),
         ("Cookie attributes", attributes.to_owned()),
         ("Cookie size limit", limit),
         ("Shared caches", shared_caches.to_owned()),
+        ("Plain http", plain_http),
     ]
 }
 
@@ -245,10 +250,17 @@ fn in_a_store(config: &SessionConfig) -> Vec<(&'static str, String)> {
         ("A commit is tried for", shown(stored.commit_deadline)),
         (
             "When the store is down",
-            format!(
-                "503, to be tried again after {}; nobody is logged out",
-                shown(stored.retry_after)
-            ),
+            match stored.on_outage {
+                OutagePolicy::Require => format!(
+                    "503, to be tried again after {}; nobody is logged out",
+                    shown(stored.retry_after)
+                ),
+                OutagePolicy::Degrade => format!(
+                    "pages that do not know who asks, 503 where that is needed, to be tried again after {}; nobody \
+                     is logged out",
+                    shown(stored.retry_after)
+                ),
+            },
         ),
     ]
 }
