@@ -200,8 +200,8 @@ mod web;
 
 pub use clock::Clock;
 pub use config::{
-    AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, Layout, MaxSessions, Refresh,
-    SessionConfig, UserSessions,
+    AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, Layout, MaxSessions, OutagePolicy,
+    Refresh, SessionConfig, UserSessions,
 };
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;

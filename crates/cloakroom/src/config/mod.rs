@@ -8,8 +8,10 @@ mod flask_session;
 mod flask_wtf;
 mod lifetimes;
 mod max_sessions;
+mod outage;
 mod sqlalchemy;
 mod stored;
+mod transport;
 mod user_sessions;
 
 use std::time::Duration;
@@ -19,6 +21,7 @@ pub(crate) use encrypted::EncryptedSettings;
 pub use flask::FlaskSettings;
 pub use lifetimes::AssuranceLevel;
 pub use max_sessions::MaxSessions;
+pub use outage::OutagePolicy;
 pub use stored::Layout;
 pub(crate) use stored::StoreSettings;
 pub use user_sessions::UserSessions;
@@ -67,6 +70,8 @@ pub struct SessionConfig {
     pub(crate) legacy_epoch: bool,
     pub(crate) max_inflated_size: usize,
     pub(crate) clock: Clock,
+    /// The header in which the proxy in front says how the request came; none: anything goes.
+    pub(crate) transport: Option<http::HeaderName>,
     pub(crate) stored: StoreSettings,
     pub(crate) observer: Observer,
     pub(crate) user_sessions: Option<UserSessions>,
@@ -131,6 +136,7 @@ impl Default for SessionConfig {
             legacy_epoch: false,
             max_inflated_size: crate::token::payload::DEFAULT_MAX_SIZE,
             clock: Clock::system(),
+            transport: None,
             stored: StoreSettings::default(),
             observer: Observer::default(),
             user_sessions: None,

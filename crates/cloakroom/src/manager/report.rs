@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::{Room, SessionManager};
 use crate::{
-    config::{CookieLimit, Layout, MaxSessions, Profile, Refresh, SessionConfig},
+    config::{CookieLimit, Layout, MaxSessions, OutagePolicy, Profile, Refresh, SessionConfig},
     format::Serialization,
     secret::{KeyState, KeyUsage},
     session::{Protection, Ticket},
@@ -69,9 +69,8 @@ impl SessionManager {
             }
             Room::Store(_) => lines.extend(in_a_store(config)),
         }
-        lines.push(("Sessions of a user", sessions_of_a_user(config)));
-        let keys = self.key_usage();
-        lines.extend(keys.iter().map(|key| ("Key", shown_key(key))));
+        lines.extend(users(config));
+        lines.extend(self.key_usage().iter().map(|key| ("Key", shown_key(key))));
         SessionReport(lines)
     }
 
@@ -87,43 +86,6 @@ impl SessionManager {
     }
 }
 
-/// What a copy of a session's cookie is worth when the session has ended.
-fn after_a_logout(config: &SessionConfig) -> String {
-    match &config.user_sessions {
-        None => "a copy of the cookie is good until it expires".to_owned(),
-        Some(users) => format!(
-            "a copy of the cookie is dead at once here, and on other servers after at most {}",
-            shown(users.lag)
-        ),
-    }
-}
-
-fn sessions_of_a_user(config: &SessionConfig) -> String {
-    let Some(users) = &config.user_sessions else {
-        return "are not kept track of".to_owned();
-    };
-    match users.max_sessions {
-        None => "are listed and can be ended; at most 1000, of which the oldest ends".to_owned(),
-        Some(MaxSessions::EndOldest(most)) => {
-            format!("are listed and can be ended; at most {most}, of which the oldest ends")
-        }
-        Some(MaxSessions::RefuseNewest(most)) => {
-            format!("are listed and can be ended; at most {most}, and a login beyond is refused")
-        }
-    }
-}
-
-/// What a key is called and what it does now.
-fn shown_key(key: &KeyUsage) -> String {
-    let does = match key.state {
-        KeyState::Signs => "signs",
-        KeyState::Verifies => "only verifies",
-        KeyState::Ended => "has ended",
-        KeyState::Revoked => "is revoked",
-    };
-    format!("`{}` {does}", key.id)
-}
-
 fn cookie(config: &SessionConfig, attributes: &str) -> Vec<(&'static str, String)> {
     let shared_caches = match config.profile {
         Profile::Careful => "may not store a response that sets the cookie",
@@ -136,11 +98,16 @@ fn cookie(config: &SessionConfig, attributes: &str) -> Vec<(&'static str, String
         CookieLimit::Warn(0) => "none".to_owned(),
         CookieLimit::Warn(bytes) => format!("a warning above {bytes} bytes"),
     };
+    let plain_http = match &config.transport {
+        Some(header) => format!("refused, by what {header} says"),
+        None => "left to the browser and the cookie's Secure".to_owned(),
+    };
     vec![
         ("Cookie", config.cookie.name().to_owned()),
         ("Cookie attributes", attributes.to_owned()),
         ("Cookie size limit", limit),
         ("Shared caches", shared_caches.to_owned()),
+        ("Plain http", plain_http),
     ]
 }
 
@@ -167,9 +134,41 @@ fn lifetimes(config: &SessionConfig) -> Vec<(&'static str, String)> {
     ]
 }
 
+fn users(config: &SessionConfig) -> Vec<(&'static str, String)> {
+    let Some(users) = &config.user_sessions else {
+        return vec![("Sessions of a user", "not kept track of".to_owned())];
+    };
+    let most = match users.max_sessions {
+        None => "listed; beyond 1000 the oldest ends".to_owned(),
+        Some(MaxSessions::EndOldest(most)) => format!("listed; beyond {most} the oldest ends"),
+        Some(MaxSessions::RefuseNewest(most)) => {
+            format!("listed; a login beyond {most} is refused")
+        }
+    };
+    vec![("Sessions of a user", most)]
+}
+
+fn shown_key(key: &KeyUsage) -> String {
+    let does = match key.state {
+        KeyState::Signs => "signs",
+        KeyState::Verifies => "only verifies",
+        KeyState::Ended => "has ended",
+        KeyState::Revoked => "is revoked",
+    };
+    format!("{} {does}", key.id)
+}
+
 fn in_the_cookie(config: &SessionConfig) -> Vec<(&'static str, String)> {
     vec![
-        ("After a logout", after_a_logout(config)),
+        (
+            "After a logout",
+            match &config.user_sessions {
+                None => "a copy of the cookie is good until it expires".to_owned(),
+                Some(users) => {
+                    format!("a copy of the cookie is refused after {}", shown(users.lag))
+                }
+            },
+        ),
         (
             "Requests at the same time",
             "the last cookie to reach the browser wins".to_owned(),
@@ -283,10 +282,17 @@ fn in_a_store(config: &SessionConfig) -> Vec<(&'static str, String)> {
         ("A commit is tried for", shown(stored.commit_deadline)),
         (
             "When the store is down",
-            format!(
-                "503, to be tried again after {}; nobody is logged out",
-                shown(stored.retry_after)
-            ),
+            match stored.on_outage {
+                OutagePolicy::Require => format!(
+                    "503, to be tried again after {}; nobody is logged out",
+                    shown(stored.retry_after)
+                ),
+                OutagePolicy::Degrade => format!(
+                    "pages that do not know who asks, 503 where that is needed, to be tried again after {}; nobody \
+                     is logged out",
+                    shown(stored.retry_after)
+                ),
+            },
         ),
     ]
 }

@@ -56,7 +56,12 @@ impl<S: Sync> OptionalFromRequestParts<S> for User {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
-        Ok(Self::of(open(parts).await?).ok())
+        match Self::of(open(parts).await?) {
+            Ok(user) => Ok(Some(user)),
+            Err(Error::LoginRequired) => Ok(None),
+            // That nobody knows is not that nobody is there.
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -160,10 +165,42 @@ fn failure(status: StatusCode, error: &dyn std::error::Error, explain: bool) -> 
     if status.is_server_error() {
         tracing::error!(%error, "request failed");
     }
-    let body = if explain {
+    (status, body(status, error, explain)).into_response()
+}
+
+/// What a visitor reads: nothing about the inside of the site, but for those who build it.
+fn body(status: StatusCode, error: &dyn std::error::Error, explain: bool) -> String {
+    if explain {
         error.to_string()
     } else {
         status.canonical_reason().unwrap_or_default().to_owned()
-    };
-    (status, body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Refusal, store::StoreError};
+
+    #[test]
+    fn s66_a_released_site_says_nothing_about_its_inside() {
+        let errors = [
+            Error::StoreUnavailable {
+                source: StoreError::unreachable("redis: no connection"),
+                retry_after: Duration::from_secs(2),
+            },
+            Error::StoreRefused(StoreError::refused("redis answered OOM")),
+            Error::Unsendable("a name".to_owned()),
+            Error::Refused(Refusal::InsecureTransport),
+            Error::MissingLayer,
+        ];
+        for error in errors {
+            let status = error.status();
+            let said = body(status, &error, false);
+            assert_eq!(Some(said.as_str()), status.canonical_reason());
+            assert_eq!(body(status, &error, true), error.to_string());
+        }
+    }
 }

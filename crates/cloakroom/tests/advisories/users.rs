@@ -12,7 +12,8 @@ use crate::support::app::{NOW, key};
 /// Sessions of each kind, with a list of whose they are that every request asks.
 fn managers() -> Vec<SessionManager> {
     let clock = Clock::manual(NOW);
-    let list = || UserSessions::in_store(MemoryStore::new().clock(clock.clone())).lag(Duration::ZERO);
+    let list =
+        || UserSessions::in_store(MemoryStore::new().clock(clock.clone())).lag(Duration::ZERO);
     let config = || SessionConfig::default().clock(clock.clone());
     let store = || Store::from(MemoryStore::new().clock(clock.clone()));
     let signed = SessionManager::signed(key(), config().user_sessions(list()));
@@ -99,7 +100,11 @@ async fn cve_2020_5224_a_list_of_devices_shows_no_credential() {
             assert!(!shown.contains(&id), "{}", id.len());
         }
         let handle = listed[0].handle.to_string();
-        for tried in [handle.clone(), format!("{handle}{handle}"), format!("session:{handle}")] {
+        for tried in [
+            handle.clone(),
+            format!("{handle}{handle}"),
+            format!("session:{handle}"),
+        ] {
             assert!(manager.open_value(&tried).await.is_err());
         }
     }
