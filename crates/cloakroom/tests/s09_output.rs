@@ -366,7 +366,8 @@ fn s09_keys_with_times_show_nothing_secret() {
     let scheduled = ScheduledKey::new("one", watch.key("a scheduled key")).not_after(4_000_000_000);
     watch.show(&scheduled);
     let other = ScheduledKey::new("two", watch.key("a revoked key")).revoked();
-    let keys = Keys::scheduled([scheduled, other]).unwrap();
+    let lasting = ScheduledKey::new("three", watch.key("a lasting key"));
+    let keys = Keys::scheduled([scheduled, other, lasting]).unwrap();
     watch.show(&keys);
     watch.show(&keys.usage_at(NOW));
     watch.show(&keys.ring_at(NOW));
