@@ -114,16 +114,6 @@ impl Seal {
     }
 }
 
-/// A setting that this protection would not heed although safety hangs on it.
-#[cfg(feature = "encrypted")]
-pub(super) fn unheeded(protection: Protection, config: &SessionConfig) -> Option<&'static str> {
-    match protection {
-        Protection::Signed if config.encrypted.tenant.is_some() => Some("tenant"),
-        Protection::Signed if config.encrypted.accept_signed.is_some() => Some("accept_signed"),
-        Protection::Signed | Protection::Encrypted => None,
-    }
-}
-
 fn signer(keys: &KeyRing, config: &SessionConfig) -> TimestampSigner {
     let options = SignerOptions::flask()
         .digest(config.digest)
