@@ -82,6 +82,13 @@ impl Seal {
         &self,
         document: &[u8],
         now: u64,
+        #[cfg_attr(
+            not(feature = "encrypted"),
+            expect(
+                unused_variables,
+                reason = "a signed cookie only tells when it was made"
+            )
+        )]
         ttl: Duration,
         config: &SessionConfig,
     ) -> Result<Vec<u8>, Error> {
