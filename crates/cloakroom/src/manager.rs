@@ -1,6 +1,7 @@
 //! Opening and closing sessions: how a cookie, a token, a format and a store make one.
 
 mod cookie;
+mod outage;
 mod register;
 mod registration;
 mod renewals;
@@ -167,9 +168,20 @@ impl SessionManager {
     /// # Errors
     ///
     /// Only with a store: [`Error::StoreUnavailable`] or [`Error::StoreRefused`] if it could not be asked.
-    /// Nobody knows then whether the visitor has a session, so do not go on without one.
+    /// Nobody knows then whether the visitor has a session, so do not go on without one. Under
+    /// [`OutagePolicy::Degrade`](crate::OutagePolicy::Degrade) a store that is down gives a session that
+    /// [knows nothing](Session::is_unknown) instead.
     #[doc(alias = "open_session")]
     pub async fn open(&self, headers: &HeaderMap) -> Result<Session, Error> {
+        let opened = self.find(headers).await;
+        opened.or_else(|error| self.degrade(self.config().stored.on_outage, error))
+    }
+
+    /// As [`open`](Self::open), whatever the settings say about a store that is down.
+    pub(crate) async fn find(&self, headers: &HeaderMap) -> Result<Session, Error> {
+        if self.config().refuses_transport(headers) {
+            return Ok(self.over_plain_http(headers));
+        }
         let mut refused: Option<Refusal> = None;
         let candidates = find_all(headers, self.cookie_name(), MAX_CANDIDATES);
         if candidates.len() > 1 {
@@ -231,6 +243,9 @@ impl SessionManager {
         headers: &mut HeaderMap,
     ) -> Result<(), Error> {
         caches::vary_by_cookie(headers);
+        if session.is_unknown() {
+            caches::never_store(headers);
+        }
         let (cookie, result) = match result {
             Ok(cookie) => (cookie, Ok(())),
             Err(error) => (session.saved_header(), Err(error)),

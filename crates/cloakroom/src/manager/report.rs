@@ -4,9 +4,10 @@ use std::{fmt, time::Duration};
 
 use super::{Room, SessionManager};
 use crate::{
-    config::{CookieLimit, Profile, Refresh, SessionConfig},
+    config::{CookieLimit, Layout, MaxSessions, OutagePolicy, Profile, Refresh, SessionConfig},
     format::Serialization,
-    session::Protection,
+    secret::{KeyState, KeyUsage},
+    session::{Protection, Ticket},
 };
 #[cfg(feature = "encrypted")]
 use crate::{http_date::HttpDate, token::encrypted::Padding};
@@ -68,6 +69,8 @@ impl SessionManager {
             }
             Room::Store(_) => lines.extend(in_a_store(config)),
         }
+        lines.extend(users(config));
+        lines.extend(self.key_usage().iter().map(|key| ("Key", shown_key(key))));
         SessionReport(lines)
     }
 
@@ -95,11 +98,16 @@ fn cookie(config: &SessionConfig, attributes: &str) -> Vec<(&'static str, String
         CookieLimit::Warn(0) => "none".to_owned(),
         CookieLimit::Warn(bytes) => format!("a warning above {bytes} bytes"),
     };
+    let plain_http = match &config.transport {
+        Some(header) => format!("refused, by what {header} says"),
+        None => "left to the browser and the cookie's Secure".to_owned(),
+    };
     vec![
         ("Cookie", config.cookie.name().to_owned()),
         ("Cookie attributes", attributes.to_owned()),
         ("Cookie size limit", limit),
         ("Shared caches", shared_caches.to_owned()),
+        ("Plain http", plain_http),
     ]
 }
 
@@ -126,11 +134,40 @@ fn lifetimes(config: &SessionConfig) -> Vec<(&'static str, String)> {
     ]
 }
 
+fn users(config: &SessionConfig) -> Vec<(&'static str, String)> {
+    let Some(users) = &config.user_sessions else {
+        return vec![("Sessions of a user", "not kept track of".to_owned())];
+    };
+    let most = match users.max_sessions {
+        None => "listed; beyond 1000 the oldest ends".to_owned(),
+        Some(MaxSessions::EndOldest(most)) => format!("listed; beyond {most} the oldest ends"),
+        Some(MaxSessions::RefuseNewest(most)) => {
+            format!("listed; a login beyond {most} is refused")
+        }
+    };
+    vec![("Sessions of a user", most)]
+}
+
+fn shown_key(key: &KeyUsage) -> String {
+    let does = match key.state {
+        KeyState::Signs => "signs",
+        KeyState::Verifies => "only verifies",
+        KeyState::Ended => "has ended",
+        KeyState::Revoked => "is revoked",
+    };
+    format!("{} {does}", key.id)
+}
+
 fn in_the_cookie(config: &SessionConfig) -> Vec<(&'static str, String)> {
     vec![
         (
             "After a logout",
-            "a copy of the cookie is good until it expires".to_owned(),
+            match &config.user_sessions {
+                None => "a copy of the cookie is good until it expires".to_owned(),
+                Some(users) => {
+                    format!("a copy of the cookie is refused after {}", shown(users.lag))
+                }
+            },
         ),
         (
             "Requests at the same time",
@@ -206,11 +243,27 @@ fn in_a_store(config: &SessionConfig) -> Vec<(&'static str, String)> {
         Some(_) => "yes",
         None => "no",
     };
-    vec![
-        (
-            "Who can read a session",
-            "whoever can read the store".to_owned(),
+    let (readers, copy, bits) = match stored.layout {
+        Layout::Flask => (
+            "whoever can read the store",
+            "logs in as everybody in it",
+            stored.id_length * 8,
         ),
+        Layout::Native => (
+            "whoever can read the store",
+            "logs nobody in, and shows the sessions",
+            Ticket::BITS,
+        ),
+        #[cfg(feature = "encrypted")]
+        Layout::Sealed => (
+            "whoever has both the store and the cookie",
+            "logs nobody in, and shows how many sessions there are, how large and of when",
+            Ticket::BITS,
+        ),
+    };
+    vec![
+        ("Who can read a session", readers.to_owned()),
+        ("A copy of the store", copy.to_owned()),
         (
             "After a logout",
             format!(
@@ -222,17 +275,24 @@ fn in_a_store(config: &SessionConfig) -> Vec<(&'static str, String)> {
             "Requests at the same time",
             "no change is lost: each is done again on what the others left".to_owned(),
         ),
-        ("Random bits of an id", (stored.id_length * 8).to_string()),
+        ("Random bits of an id", bits.to_string()),
         ("Ids are signed", signed.to_owned()),
         ("Entries' format", format.to_owned()),
         ("Keys of entries begin with", stored.key_prefix.clone()),
         ("A commit is tried for", shown(stored.commit_deadline)),
         (
             "When the store is down",
-            format!(
-                "503, to be tried again after {}; nobody is logged out",
-                shown(stored.retry_after)
-            ),
+            match stored.on_outage {
+                OutagePolicy::Require => format!(
+                    "503, to be tried again after {}; nobody is logged out",
+                    shown(stored.retry_after)
+                ),
+                OutagePolicy::Degrade => format!(
+                    "pages that do not know who asks, 503 where that is needed, to be tried again after {}; nobody \
+                     is logged out",
+                    shown(stored.retry_after)
+                ),
+            },
         ),
     ]
 }
