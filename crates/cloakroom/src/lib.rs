@@ -210,19 +210,25 @@
 //!
 //! # Keys
 //!
-//! [`SecretKey`] refuses what is too short or published somewhere. To change it with nobody noticing, keep keys in
-//! a file, each with the time from which it signs: [`Keys::from_file`], which is read again while the server
-//! runs, and says how to rotate. A new key is accepted before it is used, and
-//! [`SessionManager::key_usage`] counts what each has verified, so that it is plain when the old one can go. With
-//! keys that come once, at the start, sign with the new one and keep the old one for reading:
+//! [`SecretKey`] refuses what is too short or published somewhere. To change it with nobody noticing,
+//! keep the keys in a file that the servers watch ([`Keys`] shows one) and give each the time from which it signs:
 //!
-//! ```
-//! use cloakroom::{KeyRing, SecretKey};
+//! ```no_run
+//! use std::time::Duration;
+//! use cloakroom::{Keys, SessionLayer};
 //!
-//! # fn keys() -> Result<KeyRing, cloakroom::SecretKeyError> {
-//! let keys = KeyRing::new(SecretKey::from_env("SECRET_KEY")?).fallback(SecretKey::from_env("OLD_SECRET_KEY")?);
-//! # Ok(keys) }
+//! # async fn sessions() -> Result<(), cloakroom::KeysError> {
+//! let keys = Keys::from_file("/etc/shop/keys.json")?;
+//! let watcher = keys.watch(Duration::from_secs(10));
+//! let sessions = SessionLayer::signed(keys);
+//! # drop((watcher, sessions)); Ok(()) }
 //! ```
+//!
+//! A new key is accepted as soon as a server has read it and signs from its time on, so that no server meets
+//! a cookie whose key it does not know. What an old key signed is read until its end, and signed with the new
+//! one when it changes. [`SessionManager::key_usage`] says when nobody needs the old one, and a key that is
+//! `revoked` in the file opens nothing from the next reload on. Where a restart does no harm, a [`KeyRing`] is
+//! enough: one key that signs and older ones that only verify, as in Flask.
 //!
 //! # Features
 //!
