@@ -28,7 +28,6 @@ pub(crate) const HANDLE_BYTES: usize = 16;
 #[error("this is not the handle of a session: it has 22 characters of URL-safe base64")]
 pub struct HandleError;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "logins are not entered yet"))]
 impl Handle {
     /// Of a session in a store.
     pub(crate) fn of(id: &SessionId) -> Self {

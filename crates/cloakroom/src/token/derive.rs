@@ -21,7 +21,7 @@ use crate::secret::SecretKey;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Purpose {
-    purpose: Vec<u8>,
+    what: Vec<u8>,
     name: Vec<u8>,
     tenant: Option<Vec<u8>>,
 }
@@ -32,7 +32,7 @@ impl Purpose {
     /// The purpose of this name, for all tenants and under no cookie's name.
     pub fn new(purpose: impl AsRef<[u8]>) -> Self {
         Self {
-            purpose: purpose.as_ref().to_vec(),
+            what: purpose.as_ref().to_vec(),
             name: Vec::new(),
             tenant: None,
         }
@@ -60,7 +60,7 @@ impl Purpose {
     }
 
     fn info(&self) -> Vec<u8> {
-        let fields = [&self.purpose, &self.name].into_iter().chain(&self.tenant);
+        let fields = [&self.what, &self.name].into_iter().chain(&self.tenant);
         info(Self::LABEL, fields.map(Vec::as_slice))
     }
 }
@@ -94,7 +94,7 @@ mod tests {
 
     fn purpose((purpose, name, tenant): &Fields) -> Purpose {
         Purpose {
-            purpose: purpose.clone(),
+            what: purpose.clone(),
             name: name.clone(),
             tenant: tenant.clone(),
         }
