@@ -129,7 +129,8 @@ impl SessionManager {
         })
     }
 
-    /// Sessions in a store: the browser has an id, the store the rest. Flask-Session's own entries.
+    /// Sessions in a store: the browser has an id, the store the rest. Flask-Session's own entries or, with
+    /// [`SessionConfig::native`] or [`SessionConfig::layout`], entries that nobody can log in with.
     ///
     /// # Errors
     ///
@@ -341,7 +342,7 @@ impl SessionManager {
     }
 
     /// The key under which the store has a session; none before it is saved, and for sessions in the
-    /// cookie. Whoever has it has the session.
+    /// cookie. In Flask's layout whoever has it has the session; in a native one it logs nobody in.
     pub fn store_key(&self, session: &Session) -> Option<String> {
         match &self.room {
             Room::Cookie(_) => None,
