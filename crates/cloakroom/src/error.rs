@@ -94,6 +94,9 @@ pub enum Error {
     /// The cookie or the entry is not good, where only a good one will do.
     #[error("the session is refused: {0}")]
     Refused(Refusal),
+    /// Nobody keeps track of who has which sessions.
+    #[error("the sessions of a user are not kept track of: set `SessionConfig::user_sessions`")]
+    NotTracked,
     /// The route is for users who are logged in.
     #[error("nobody is logged in; send the visitor to the login page")]
     LoginRequired,

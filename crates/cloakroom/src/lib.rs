@@ -185,8 +185,11 @@ mod caches;
 mod clock;
 mod config;
 pub mod cookie;
+mod csrf_token;
 mod error;
+pub mod flask_login;
 pub mod format;
+mod hexadecimal;
 mod http_date;
 pub mod json;
 mod manager;
@@ -201,7 +204,7 @@ mod web;
 pub use clock::Clock;
 pub use config::{
     AssuranceLevel, ConfigError, CookieLimit, FlaskSettings, Layout, MaxSessions, OutagePolicy,
-    Refresh, SessionConfig,
+    Refresh, SessionConfig, UserSessions,
 };
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
@@ -216,6 +219,7 @@ pub use session::{
 };
 pub use value::Value;
 pub use web::clear_site_data::ClearSiteData;
+pub use web::csrf;
 #[cfg(feature = "minijinja")]
 pub use web::template;
 pub use web::tower::{SessionFuture, SessionLayer, SessionService};

@@ -2,22 +2,23 @@
 
 mod cookie;
 mod outage;
-#[cfg_attr(not(test), expect(dead_code, reason = "logins are not entered yet"))]
 mod register;
+mod registration;
 mod renewals;
 mod report;
 mod seal;
 mod stored;
 mod turns;
+mod users;
 
 #[cfg(feature = "encrypted")]
 use std::time::SystemTime;
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header::USER_AGENT};
 
 pub use self::report::SessionReport;
-use self::{cookie::CookieSessions, stored::StoredSessions};
+use self::{cookie::CookieSessions, registration::Registration, stored::StoredSessions};
 use crate::{
     ConfigError, Error, caches,
     config::{FlaskSettings, Profile, Refresh, SessionConfig},
@@ -118,6 +119,7 @@ impl SessionManager {
                     .to_owned(),
             });
         }
+        #[cfg(feature = "encrypted")]
         if let Some(name) = seal::unheeded(protection, &config) {
             return Err(ConfigError::Conflict {
                 name: name.to_owned(),
@@ -201,6 +203,7 @@ impl SessionManager {
                     {
                         session.tell(EventKind::OldKey { key_index });
                     }
+                    self.note_agent(&session, headers);
                     return Ok(session);
                 }
                 // Of several, the reason that came furthest says most.
@@ -215,7 +218,9 @@ impl SessionManager {
                 headers: Some(headers),
             });
         }
-        Ok(self.empty_session(refused.map_or(Status::New, Status::Refused)))
+        let session = self.empty_session(refused.map_or(Status::New, Status::Refused));
+        self.note_agent(&session, headers);
+        Ok(session)
     }
 
     /// Saves a session and puts what became of it into the headers of the response: at most one Set-Cookie
@@ -346,6 +351,28 @@ impl SessionManager {
         }
     }
 
+    /// What a list of devices calls the browser.
+    fn note_agent(&self, session: &Session, headers: &HeaderMap) {
+        if self.registration().is_some()
+            && let Some(agent) = headers.get(USER_AGENT)
+        {
+            let agent = String::from_utf8_lossy(agent.as_bytes()).into_owned();
+            session.with_state(|state| state.agent = Some(agent));
+        }
+    }
+
+    fn registration(&self) -> Option<&Registration> {
+        match &self.room {
+            Room::Cookie(sessions) => sessions.registration.as_ref(),
+            Room::Store(sessions) => sessions.registration.as_ref(),
+        }
+    }
+
+    /// Whether closing a session may have to wait for a store.
+    pub(crate) fn closes_later(&self) -> bool {
+        self.store().is_some() || self.registration().is_some()
+    }
+
     fn tell_failure(&self, error: &Error, headers: &HeaderMap) {
         if let Error::StoreUnavailable { source, .. } | Error::StoreRefused(source) = error {
             self.config().observer.tell(&Event {
@@ -359,7 +386,13 @@ impl SessionManager {
 
     async fn try_open(&self, value: &[u8]) -> Result<Result<Session, Refusal>, Error> {
         match &self.room {
-            Room::Cookie(sessions) => Ok(sessions.open(value)),
+            Room::Cookie(sessions) => match sessions.open(value) {
+                Ok(session) => Ok(match sessions.check(&session).await? {
+                    None => Ok(session),
+                    Some(refusal) => Err(refusal),
+                }),
+                refused => Ok(refused),
+            },
             Room::Store(sessions) => sessions.open(value).await,
         }
     }

@@ -1,7 +1,7 @@
 use std::time::SystemTime;
 
 use super::SessionConfig;
-use crate::{secret::KeyRing, token::encrypted::Padding};
+use crate::{secret::Keys, token::encrypted::Padding};
 
 /// Settings that only encrypted sessions have.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +14,7 @@ pub(crate) struct EncryptedSettings {
 /// Whose signed cookies are read as well, and until when.
 #[derive(Clone, Debug)]
 pub(crate) struct AcceptSigned {
-    pub(crate) keys: KeyRing,
+    pub(crate) keys: Keys,
     pub(crate) until: SystemTime,
 }
 
@@ -58,9 +58,12 @@ impl SessionConfig {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// What these keys open is counted by themselves: [`Keys::usage_at`](crate::Keys::usage_at) of a handle that was
+    /// cloned says when nobody comes with a signed cookie any more.
+    ///
     /// For signed sessions this is a [`ConfigError`](crate::ConfigError): they have
-    /// [`KeyRing::fallback`].
-    pub fn accept_signed(mut self, keys: impl Into<KeyRing>, until: SystemTime) -> Self {
+    /// [`KeyRing::fallback`](crate::KeyRing::fallback).
+    pub fn accept_signed(mut self, keys: impl Into<Keys>, until: SystemTime) -> Self {
         self.encrypted.accept_signed = Some(AcceptSigned {
             keys: keys.into(),
             until,

@@ -26,9 +26,9 @@ use std::{collections::HashSet, time::Duration};
 
 use sha2::{Digest, Sha256};
 
+pub(super) use self::deletion::delete_sessions;
 pub(crate) use self::entry::{NewSession, SessionEntry};
 use self::{
-    deletion::delete_sessions,
     entry::{AllEnded, Former, LAST_SECOND, MOST_SESSIONS, SubjectEntry},
     everyone::Everyone,
     recent::{Known, Recent, Ticket},

@@ -2,6 +2,7 @@
 
 mod activity;
 mod commit;
+mod devices;
 mod entries;
 mod event;
 mod flash;
@@ -44,10 +45,12 @@ pub(crate) use activity::Activity;
 pub(crate) use commit::{
     Change, Content, CookieCommit, Identity, Origin, StoreCommit, decide_cookie, decide_store,
 };
+pub(crate) use devices::{Answer, Devices};
 pub(crate) use entries::Entries;
 pub(crate) use event::Observer;
 pub(crate) use handle::HANDLE_BYTES;
 pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
+pub(crate) use identity::{FRESH, SUBJECT};
 pub(crate) use journal::Operation;
 pub(crate) use nowhere::Nowhere;
 use state::Saved;
@@ -111,6 +114,9 @@ pub(crate) trait Backend: Send + Sync {
     fn format(&self) -> &Format;
 
     fn config(&self) -> &SessionConfig;
+
+    /// Where it is kept who has which sessions, if it is.
+    fn devices(&self) -> Option<&dyn Devices>;
 
     /// Makes what the session holds now last, and says what the response has to set.
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a>;
@@ -475,7 +481,7 @@ impl Session {
             let subject = state.subject(self.format());
             (
                 state.handle(self.format()),
-                subject.or_else(|| state.left.clone()),
+                subject.or_else(|| state.left.as_ref().map(|left| left.subject.clone())),
             )
         });
         self.config().observer.tell(&Event {

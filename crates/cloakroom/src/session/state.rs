@@ -20,15 +20,29 @@ pub(crate) struct State {
     pub(crate) activity: Activity,
     /// The login of this request, until it is saved.
     pub(crate) login: Option<Login>,
-    /// Who was logged in before this request logged them out.
-    pub(crate) left: Option<String>,
+    /// Who was logged in before this request logged them out, or in anew.
+    pub(crate) left: Option<Left>,
+    /// What the browser calls itself, where that is kept with a login.
+    pub(crate) agent: Option<String>,
     /// Whether it has been told that the session is there.
     pub(crate) announced: bool,
+    /// The second that all tokens for forms carry in this request, so that they are equal.
+    pub(crate) token_second: Option<u64>,
+    /// A logout of this request: a remembered login that came with it counts no more.
+    pub(crate) remembered_login_ended: bool,
     /// Flashes taken out in this request, for later calls.
     pub(super) taken: Option<Vec<Flash>>,
     /// What `save` has decided: in a cookie session until something changes again.
     saved: Option<Saved>,
     pub(super) closed: bool,
+}
+
+/// A login that this request has ended.
+#[derive(Clone)]
+pub(crate) struct Left {
+    pub(crate) subject: String,
+    /// What the session is listed as, if it is.
+    pub(crate) handle: Option<Handle>,
 }
 
 /// Where the session is kept.
@@ -54,7 +68,10 @@ impl State {
             activity: Activity::Counts,
             login: None,
             left: None,
+            agent: None,
             announced: false,
+            token_second: None,
+            remembered_login_ended: false,
             taken: None,
             saved: None,
             closed: false,
@@ -102,6 +119,7 @@ impl State {
     pub(super) fn remove(&mut self, format: &Format, key: &str) -> Option<Value> {
         if key == SUBJECT {
             self.leave(format);
+            self.remove(format, HANDLE);
         }
         let value = self.entries.remove(format, key)?;
         self.changed(|| Operation::Remove(key.to_owned()));
@@ -121,23 +139,29 @@ impl State {
         self.changed(|| clear);
     }
 
-    /// Remembers who is about to be logged out.
-    fn leave(&mut self, format: &Format) {
-        if self.left.is_none() {
-            self.left = self.subject(format);
+    /// Remembers who is about to be logged out, or in anew.
+    pub(super) fn leave(&mut self, format: &Format) {
+        if let (None, Some(subject)) = (&self.left, self.subject(format)) {
+            let handle = self.listed_as(format);
+            self.left = Some(Left { subject, handle });
         }
+    }
+
+    /// What the session is called in the list of its user's sessions, if it is there.
+    pub(crate) fn listed_as(&self, format: &Format) -> Option<Handle> {
+        self.text(format, HANDLE)?.parse().ok()
     }
 
     /// What the session may be called in lists and logs.
     pub(crate) fn handle(&self, format: &Format) -> Option<Handle> {
-        match &self.home {
-            Home::Cookie => self.text(format, HANDLE)?.parse().ok(),
+        let listed = self.listed_as(format);
+        listed.or_else(|| match &self.home {
             Home::Store(stored) => match &stored.entry {
                 Entry::Live { id, .. } => Some(Handle::of(id)),
                 Entry::None | Entry::Gone => None,
             },
-            Home::Nowhere(_) => None,
-        }
+            Home::Cookie | Home::Nowhere(_) => None,
+        })
     }
 
     /// The session has changed, by this operation.

@@ -13,7 +13,8 @@ pub enum Status {
         signed_at: SystemTime,
         /// Which key verified it: 0 is the signing key, from 1 on the fallbacks, the newest first.
         key_index: usize,
-        /// How it was kept from being changed.
+        /// How it was kept from being changed. A signed cookie that an encrypted session comes from has its
+        /// `key_index` among the keys of `SessionConfig::accept_signed`.
         protection: Protection,
     },
     /// The store has an entry for the id in the cookie.
@@ -73,6 +74,9 @@ pub enum Refusal {
     /// The session is older than any may be, whatever happened in it.
     #[error("the session has reached its absolute lifetime; log in again")]
     LifetimeOver,
+    /// It was ended from elsewhere: by its user in a list of devices, by a logout, by an operator.
+    #[error("the session was ended from elsewhere")]
+    Revoked,
     /// The request came over plain http, to a site whose sessions are for https only. Whatever it brings is
     /// not looked at.
     #[error("the request came over plain http, and sessions are for https only")]
@@ -100,6 +104,7 @@ impl Refusal {
             Self::FromTheFuture => "from_the_future",
             Self::Expired => "expired",
             Self::LifetimeOver => "lifetime_over",
+            Self::Revoked => "revoked",
             Self::InsecureTransport => "insecure_transport",
             Self::TooLarge => "too_large",
             Self::TooDeep => "too_deep",

@@ -7,7 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     ClearSiteData, Error, PendingUser, Session, Typed, User,
+    caches::{keep_private, vary_by_cookie},
     cookie::{CookieError, RequestCookies, SetCookie},
+    flask_login::Visitor,
 };
 
 /// Opens the request's session, the first time; later extractors of the same request get the same.
@@ -107,6 +109,24 @@ impl IntoResponseParts for ClearSiteData {
         mut response: ResponseParts,
     ) -> Result<ResponseParts, Self::Error> {
         self.insert_into(response.headers_mut());
+        Ok(response)
+    }
+}
+
+/// Return it with a response, as in `(visitor, Redirect::to("/"))`: it sets or removes `remember_token`.
+impl IntoResponseParts for Visitor {
+    type Error = CookieError;
+
+    fn into_response_parts(
+        self,
+        mut response: ResponseParts,
+    ) -> Result<ResponseParts, CookieError> {
+        if let Some(cookie) = self.set_cookie()? {
+            cookie.insert_into(response.headers_mut())?;
+            // A shared cache that kept it would log others in as this user.
+            keep_private(response.headers_mut());
+        }
+        vary_by_cookie(response.headers_mut());
         Ok(response)
     }
 }

@@ -205,7 +205,7 @@ impl Slot {
 }
 
 fn close(manager: SessionManager, session: Session) -> Closing {
-    if manager.store().is_some() {
+    if manager.closes_later() {
         return Closing::Later(Box::pin(async move {
             let result = session.close().finish().await;
             Closed::Committed {

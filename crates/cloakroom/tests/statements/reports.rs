@@ -33,7 +33,7 @@ fn s67_the_settings_can_be_shown_as_documentation_without_a_secret() {
         ("Absolute lifetime", "1 day"),
         ("Renewal", "only with a change"),
         ("Clocks may differ by", "2 seconds"),
-        ("Signature", "HMAC, Sha1"),
+        ("Protection", "HMAC, Sha1"),
     ] {
         assert_eq!(report.get(name), Some(value), "{report}");
     }
