@@ -124,7 +124,10 @@
 //! now: a value that was set wins its own key and no other, the function of [`Session::update`] runs again. If
 //! the session was ended meanwhile, the changes are dropped and the response leaves the cookie alone (it may be
 //! that of a new login). A store that can't be asked gives [`Error::StoreUnavailable`], which is a 503: it is
-//! never taken for an empty session.
+//! never taken for an empty session. Pages that are of use without a session can go on instead
+//! ([`SessionLayer::on_outage`]), and after a few failures nobody waits for such a store any more
+//! ([`Breaker`](store::Breaker)). What pages ask by themselves keeps no session alive if its routes say so
+//! ([`SessionLayer::without_activity`]).
 //!
 //! [`store`] has them all, and says how to write another one.
 //!
