@@ -15,7 +15,7 @@ use axum::{
 };
 use cloakroom::{
     Cookies, FlaskSettings, KeyRing, SecretKey, Session, SessionConfig, Value,
-    flask_login::{Client, FlaskLogin, Protection, Remember},
+    flask_login::{Client, FlaskLogin, Remember, SessionProtection},
     testing::Browser,
 };
 use support::app::{App, NOW, header, key, text};
@@ -300,12 +300,12 @@ async fn another_browser_loses_the_freshness_or_the_login() {
     site.agent = "one";
     assert_eq!(site.page("who").await, "alice");
 
-    let mut site = Site::new(|login| login.protection(Protection::None));
+    let mut site = Site::new(|login| login.protection(SessionProtection::None));
     site.page("remember").await;
     site.agent = "two";
     assert_eq!(site.page("who").await, "alice fresh");
 
-    let mut site = Site::new(|login| login.protection(Protection::Strong));
+    let mut site = Site::new(|login| login.protection(SessionProtection::Strong));
     site.page("remember").await;
     assert_eq!(site.page("who").await, "alice fresh");
     site.agent = "two";
@@ -317,7 +317,7 @@ async fn another_browser_loses_the_freshness_or_the_login() {
 
 #[tokio::test]
 async fn a_strong_session_that_is_permanent_loses_its_freshness_only() {
-    let mut site = Site::new(|login| login.protection(Protection::Strong));
+    let mut site = Site::new(|login| login.protection(SessionProtection::Strong));
     site.page("login").await;
     site.page("permanent").await;
     site.agent = "two";
@@ -326,7 +326,7 @@ async fn a_strong_session_that_is_permanent_loses_its_freshness_only() {
 
 #[tokio::test]
 async fn a_restored_login_stays_under_strong_protection() {
-    let mut site = Site::new(|login| login.protection(Protection::Strong));
+    let mut site = Site::new(|login| login.protection(SessionProtection::Strong));
     site.page("remember").await;
     site.restart();
     assert_eq!(site.page("who").await, "alice restored");

@@ -82,7 +82,7 @@ struct Settings {
     cookie: Cookie,
     duration: Duration,
     refresh_each_request: bool,
-    protection: Protection,
+    protection: SessionProtection,
     clock: Clock,
 }
 
@@ -92,7 +92,7 @@ struct Settings {
 /// names are easily copied: this slows a thief down and no more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(alias = "SESSION_PROTECTION")]
-pub enum Protection {
+pub enum SessionProtection {
     /// Nothing.
     None,
     /// The login is no longer fresh. Flask-Login's default.
@@ -136,7 +136,7 @@ impl FlaskLogin {
             cookie,
             duration: Duration::from_secs(365 * 24 * 60 * 60),
             refresh_each_request: false,
-            protection: Protection::default(),
+            protection: SessionProtection::default(),
             clock,
         }))
     }
@@ -196,10 +196,10 @@ impl FlaskLogin {
         self.change(|settings| settings.refresh_each_request = refresh)
     }
 
-    /// What happens to a session that comes from another browser or address; [`Protection::Basic`] if not
+    /// What happens to a session that comes from another browser or address; [`SessionProtection::Basic`] if not
     /// called.
     #[doc(alias = "session_protection")]
-    pub fn protection(self, protection: Protection) -> Self {
+    pub fn protection(self, protection: SessionProtection) -> Self {
         self.change(|settings| settings.protection = protection)
     }
 

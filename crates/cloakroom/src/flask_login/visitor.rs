@@ -3,7 +3,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use super::{Client, FlaskLogin, Protection, Remember, entry};
+use super::{Client, FlaskLogin, Remember, SessionProtection, entry};
 use crate::{
     Error, Session,
     cookie::{CookieError, RequestCookies, SetCookie},
@@ -88,13 +88,13 @@ impl Visitor {
 
     fn protect(&mut self) -> Result<(), Error> {
         let protection = self.login.0.protection;
-        if protection == Protection::None
+        if protection == SessionProtection::None
             || self.session.is_empty()
             || self.text(entry::CLIENT).as_ref() == Some(&self.identifier)
         {
             return Ok(());
         }
-        if protection == Protection::Strong && !self.session.permanent() {
+        if protection == SessionProtection::Strong && !self.session.permanent() {
             for key in entry::ALL {
                 self.session.remove(key);
             }
@@ -111,7 +111,7 @@ impl Visitor {
         self.session.regenerate();
         self.session.insert(entry::USER, user_id)?;
         self.session.insert(entry::FRESH, false)?;
-        if self.login.0.protection == Protection::Strong {
+        if self.login.0.protection == SessionProtection::Strong {
             // Flask-Login leaves it out, and then ends the login with the next request.
             self.session
                 .insert(entry::CLIENT, self.identifier.as_str())?;
