@@ -489,3 +489,24 @@ async fn s09_neither_users_nor_tokens_are_shown_by_debug() {
         "{shown}"
     );
 }
+
+/// Fails if a restored login is put into the session past `Session::login`.
+#[tokio::test]
+async fn s23_a_restored_login_is_listed_among_the_users_sessions_and_can_be_ended() {
+    let store = cloakroom::store::MemoryStore::new();
+    let config = SessionConfig::default().user_sessions(cloakroom::UserSessions::default());
+    let manager = cloakroom::SessionManager::stored(store, config).unwrap();
+    let router = Router::new()
+        .route("/{action}", get(act))
+        .with_state(FlaskLogin::new(key()))
+        .layer(cloakroom::SessionLayer::new(manager.clone()));
+    let mut site = Site::new(|login| login);
+    (site.app.router, site.app.manager) = (router, manager.clone());
+    site.app.browser.set_cookie("remember_token", ALICE);
+    assert_eq!(site.page("who").await, "alice restored");
+    site.app.browser.remove_cookie("remember_token");
+    assert_eq!(site.page("who").await, "alice");
+    assert_eq!(manager.sessions_of("alice").await.unwrap().len(), 1);
+    assert_eq!(manager.end_sessions_of("alice").await.unwrap(), 1);
+    assert_eq!(site.page("who").await, "nobody");
+}

@@ -58,12 +58,11 @@ use remember_token::RememberTokens;
 
 /// The session's entries that are Flask-Login's.
 mod entry {
-    pub(super) use crate::session::{FRESH, SUBJECT as USER};
+    pub(super) use crate::session::{AUTHENTICATED_AT, FRESH, SUBJECT as USER};
 
     pub(super) const CLIENT: &str = "_id";
     pub(super) const REMEMBER: &str = "_remember";
     pub(super) const REMEMBER_SECONDS: &str = "_remember_seconds";
-    pub(super) const ALL: [&str; 6] = [USER, REMEMBER, REMEMBER_SECONDS, CLIENT, FRESH, "next"];
 }
 
 /// Flask-Login's settings: its `LoginManager`, as far as sessions and cookies go.
@@ -98,7 +97,7 @@ pub enum SessionProtection {
     /// The login is no longer fresh. Flask-Login's default.
     #[default]
     Basic,
-    /// The login ends, and so does the remembered one. A permanent session only loses its freshness, as in
+    /// The session ends, and so does the remembered login. A permanent session only loses its freshness, as in
     /// Flask-Login.
     Strong,
 }
