@@ -131,7 +131,7 @@ async fn s45_s46_two_visitors_behind_one_cache_see_nothing_of_each_other() {
         let cache = SharedCache::default();
         let leaks = leaks(&site, &cache).await;
         assert!(leaks.is_empty(), "{leaks:#?}");
-        assert!(cache.hits() > 0, "the cache has served something");
+        assert!(cache.hits() > 0, "the cache has served what is everybody's");
         // No cookie lies in it.
         let stored = String::from_utf8_lossy(&cache.content()).into_owned();
         assert!(!stored.contains("set-cookie:session="), "{stored}");
