@@ -1,6 +1,7 @@
 //! Opening and closing sessions: how a cookie, a token, a format and a store make one.
 
 mod cookie;
+mod outage;
 mod register;
 mod registration;
 mod renewals;
@@ -118,12 +119,9 @@ impl SessionManager {
                     .to_owned(),
             });
         }
-        if let Some(name) = seal::unheeded(protection, &config) {
-            return Err(ConfigError::Conflict {
-                name: name.to_owned(),
-                reason: "only encrypted sessions have it, and these are signed: use encrypted, or leave it out"
-                    .to_owned(),
-            });
+        #[cfg(feature = "encrypted")]
+        if protection == Protection::Signed {
+            config.encrypted.refuse_unheeded()?;
         }
         let sessions = CookieSessions::new(protection, keys, config)?;
         Ok(Self {
@@ -131,13 +129,16 @@ impl SessionManager {
         })
     }
 
-    /// Sessions in a store: the browser has an id, the store the rest. Flask-Session's own entries.
+    /// Sessions in a store: the browser has an id, the store the rest. Flask-Session's own entries or, with
+    /// [`SessionConfig::native`] or [`SessionConfig::layout`], entries that nobody can log in with.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] if the settings contradict each other or no browser would keep the cookie.
     #[doc(alias = "Flask-Session")]
     pub fn stored(store: impl Into<Store>, config: SessionConfig) -> Result<Self, ConfigError> {
+        #[cfg(feature = "encrypted")]
+        config.encrypted.refuse_unheeded()?;
         let sessions = StoredSessions::new(store.into(), config)?;
         Ok(Self {
             room: Room::Store(Arc::new(sessions)),
@@ -168,9 +169,20 @@ impl SessionManager {
     /// # Errors
     ///
     /// Only with a store: [`Error::StoreUnavailable`] or [`Error::StoreRefused`] if it could not be asked.
-    /// Nobody knows then whether the visitor has a session, so do not go on without one.
+    /// Nobody knows then whether the visitor has a session, so do not go on without one. Under
+    /// [`OutagePolicy::Degrade`](crate::OutagePolicy::Degrade) a store that is down gives a session that
+    /// [knows nothing](Session::is_unknown) instead.
     #[doc(alias = "open_session")]
     pub async fn open(&self, headers: &HeaderMap) -> Result<Session, Error> {
+        let opened = self.find(headers).await;
+        opened.or_else(|error| self.degrade(self.config().stored.on_outage, error))
+    }
+
+    /// As [`open`](Self::open), whatever the settings say about a store that is down.
+    pub(crate) async fn find(&self, headers: &HeaderMap) -> Result<Session, Error> {
+        if self.config().refuses_transport(headers) {
+            return Ok(self.over_plain_http(headers));
+        }
         let mut refused: Option<Refusal> = None;
         let candidates = find_all(headers, self.cookie_name(), MAX_CANDIDATES);
         if candidates.len() > 1 {
@@ -232,6 +244,9 @@ impl SessionManager {
         headers: &mut HeaderMap,
     ) -> Result<(), Error> {
         caches::vary_by_cookie(headers);
+        if session.is_unknown() {
+            caches::never_store(headers);
+        }
         let (cookie, result) = match result {
             Ok(cookie) => (cookie, Ok(())),
             Err(error) => (session.saved_header(), Err(error)),
@@ -327,7 +342,7 @@ impl SessionManager {
     }
 
     /// The key under which the store has a session; none before it is saved, and for sessions in the
-    /// cookie. Whoever has it has the session.
+    /// cookie. In Flask's layout whoever has it has the session; in a native one it logs nobody in.
     pub fn store_key(&self, session: &Session) -> Option<String> {
         match &self.room {
             Room::Cookie(_) => None,

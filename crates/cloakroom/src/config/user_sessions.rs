@@ -52,10 +52,13 @@ impl UserSessions {
 
     /// For sessions in a cookie: the list, and nothing of the sessions' content, is in this store.
     pub fn in_store(store: impl Into<Store>) -> Self {
-        Self {
-            store: Some(store.into()),
-            ..Self::new()
-        }
+        Self::new().kept_in(store)
+    }
+
+    /// Keeps the list in this store; see [`in_store`](Self::in_store).
+    pub fn kept_in(mut self, store: impl Into<Store>) -> Self {
+        self.store = Some(store.into());
+        self
     }
 
     /// How long a server may go on with a session in a cookie that another server has ended, in whole seconds;

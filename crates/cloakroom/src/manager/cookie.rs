@@ -22,8 +22,8 @@ use crate::{
     json::JsonError,
     secret::{KeyUsage, Keys, Prepared},
     session::{
-        Backend, Change, Commit, CookieCommit, Devices, Entries, EventKind, Home, Protection,
-        Refusal, Session, State, Status, decide_cookie,
+        Activity, Backend, Change, Commit, CookieCommit, Devices, Entries, EventKind, Home,
+        Protection, Refusal, Session, State, Status, decide_cookie,
     },
 };
 
@@ -32,7 +32,7 @@ pub(super) struct CookieSessions {
     pub(super) cookie: PreparedCookie,
     pub(super) config: SessionConfig,
     seal: Prepared<Seal>,
-    protection: Protection,
+    pub(super) protection: Protection,
     format: Format,
     /// How old a cookie may be before a request that only reads renews it; none: it never does.
     renew_after: Option<u64>,
@@ -147,7 +147,11 @@ impl CookieSessions {
         if changed {
             return Change::Modified;
         }
-        let due = match (self.config.refresh, self.renew_after, &state.status) {
+        let due = match (
+            state.activity.refresh(self.config.refresh),
+            self.renew_after,
+            &state.status,
+        ) {
             // It was written the way that is being left.
             (Refresh::After(_) | Refresh::EachRequest, _, Status::Loaded { protection, .. })
                 if *protection != self.protection =>
@@ -155,7 +159,7 @@ impl CookieSessions {
                 true
             }
             (Refresh::EachRequest, ..) => state.permanent(&self.format),
-            (_, Some(after), Status::Loaded { signed_at, .. }) => {
+            (Refresh::After(_), Some(after), Status::Loaded { signed_at, .. }) => {
                 let now = UNIX_EPOCH + Duration::from_secs(self.config.clock.unix_seconds());
                 now.duration_since(*signed_at)
                     .is_ok_and(|age| age.as_secs() > after)
@@ -262,7 +266,8 @@ impl CookieSessions {
     /// What the cookie needs.
     fn decide(&self, state: &mut State) -> (CookieCommit, Change) {
         let loaded = matches!(state.status, Status::Loaded { .. });
-        if (state.modified || loaded) && self.config.lacks_beginning(state, &self.format) {
+        let renewable = loaded && state.activity == Activity::Counts;
+        if (state.modified || renewable) && self.config.lacks_beginning(state, &self.format) {
             state.stamp(&self.format, self.config.clock.unix_seconds());
         }
         let change = self.change(state);

@@ -82,6 +82,13 @@ impl Seal {
         &self,
         document: &[u8],
         now: u64,
+        #[cfg_attr(
+            not(feature = "encrypted"),
+            expect(
+                unused_variables,
+                reason = "a signed cookie only tells when it was made"
+            )
+        )]
         ttl: Duration,
         config: &SessionConfig,
     ) -> Result<Vec<u8>, Error> {
@@ -111,19 +118,6 @@ impl Seal {
             } => Some(*until),
             Self::Signed(_) | Self::Encrypted { signed: None, .. } => None,
         }
-    }
-}
-
-/// A setting that this protection would not heed although safety hangs on it.
-pub(super) fn unheeded(protection: Protection, config: &SessionConfig) -> Option<&'static str> {
-    match protection {
-        #[cfg(feature = "encrypted")]
-        Protection::Signed if config.encrypted.tenant.is_some() => Some("tenant"),
-        #[cfg(feature = "encrypted")]
-        Protection::Signed if config.encrypted.accept_signed.is_some() => Some("accept_signed"),
-        #[cfg(feature = "encrypted")]
-        Protection::Encrypted => None,
-        Protection::Signed => None,
     }
 }
 

@@ -33,7 +33,7 @@ impl Handle {
     pub(crate) fn of(id: &SessionId) -> Self {
         let digest = Sha256::new()
             .chain_update(b"cloakroom handle\0")
-            .chain_update(id.as_str())
+            .chain_update(id.entry())
             .finalize();
         let mut bytes = [0; HANDLE_BYTES];
         bytes.copy_from_slice(&digest[..HANDLE_BYTES]);

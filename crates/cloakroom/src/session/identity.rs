@@ -97,6 +97,9 @@ impl Session {
     }
 
     /// Logs out: ends the session as [`destroy`](Self::destroy) does.
+    ///
+    /// It takes effect with the response. If the store cannot do it, the response is a 503 whatever the handler
+    /// answers, also where a route goes on without a store: nobody is told to be logged out who is not.
     #[doc(alias = "logout_user")]
     pub fn logout(&self) {
         self.destroy();

@@ -1,5 +1,6 @@
 //! What a handler holds: the session, its typed keys, its flashes.
 
+mod activity;
 mod commit;
 mod devices;
 mod entries;
@@ -12,6 +13,7 @@ mod info;
 mod journal;
 mod key;
 mod login;
+mod nowhere;
 mod once;
 mod state;
 mod status;
@@ -39,6 +41,7 @@ pub use status::{Protection, Refusal, Status};
 pub use typed::Typed;
 pub use user::{PendingUser, User};
 
+pub(crate) use activity::Activity;
 pub(crate) use commit::{
     Change, Content, CookieCommit, Identity, Origin, StoreCommit, decide_cookie, decide_store,
 };
@@ -47,7 +50,9 @@ pub(crate) use entries::Entries;
 pub(crate) use event::Observer;
 pub(crate) use handle::HANDLE_BYTES;
 pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
+pub(crate) use identity::{AUTHENTICATED_AT, FRESH, SUBJECT};
 pub(crate) use journal::Operation;
+pub(crate) use nowhere::Nowhere;
 use state::Saved;
 pub(crate) use state::{Home, State};
 pub(crate) use stored::{Entry, Stored};
@@ -344,7 +349,18 @@ impl Session {
 
     /// Whether the request brought no session that could be opened.
     pub fn is_new(&self) -> bool {
-        !matches!(self.read().status, Status::Loaded { .. } | Status::Stored)
+        matches!(self.read().status, Status::New | Status::Refused(_))
+    }
+
+    /// Whether nobody knows who the visitor is, because the store could not be asked and the route goes on all
+    /// the same ([`OutagePolicy::Degrade`](crate::OutagePolicy::Degrade)).
+    ///
+    /// Such a session is neither new nor anyone's. Reading finds nothing. Changes that can fail do, with
+    /// [`Error::StoreUnavailable`]; the others ([`clear`](Self::clear), [`logout`](Self::logout),
+    /// [`remove`](Self::remove), …) change nothing and turn the response into a 503, so that no page claims
+    /// that they worked. Only a [`flash`](Self::flash) is dropped, with a line in the log.
+    pub fn is_unknown(&self) -> bool {
+        self.read().is_unknown()
     }
 
     /// Whether this request changed the session; Flask's `session.modified`.
@@ -412,6 +428,9 @@ impl Session {
     pub(crate) fn close(&self) -> Commit<'_> {
         let mut state = self.lock();
         state.closed = true;
+        if let Home::Nowhere(nowhere) = &state.home {
+            return Commit::Done(nowhere.outcome());
+        }
         if let Home::Cookie = state.home
             && let Some(Saved(header)) = state.take_saved()
         {
@@ -452,7 +471,7 @@ impl Session {
                 Entry::Live { id, .. } => Some(id.clone()),
                 Entry::None | Entry::Gone => None,
             },
-            Home::Cookie => None,
+            Home::Cookie | Home::Nowhere(_) => None,
         })
     }
 
@@ -491,20 +510,39 @@ impl Session {
 
     fn write_open(&self) -> Result<MutexGuard<'_, State>, Error> {
         let state = self.lock();
-        if state.closed {
+        if let Some(error) = state.nowhere() {
+            Err(error.clone())
+        } else if state.closed {
             Err(Error::ResponseStarted)
         } else {
             Ok(state)
         }
     }
 
-    /// For methods that cannot fail: too late is a line in the log.
+    /// For methods that cannot fail: too late is a line in the log, and what cannot be kept at all fails the
+    /// response.
     fn write_late(&self, method: &'static str) -> Option<MutexGuard<'_, State>> {
-        match self.write_open() {
-            Ok(state) => Some(state),
-            Err(error) => {
-                tracing::warn!(method, %error, "session change lost");
-                None
+        let error = match self.write_open() {
+            Ok(state) => return Some(state),
+            Err(error) => error,
+        };
+        tracing::warn!(method, %error, "session change lost");
+        self.lock().lose();
+        None
+    }
+
+    /// The session of an extractor that would claim something about the visitor.
+    ///
+    /// # Errors
+    ///
+    /// Why nobody knows anything.
+    pub(crate) fn known(self) -> Result<Self, Error> {
+        let state = self.read();
+        match state.nowhere() {
+            Some(error) if state.is_unknown() => Err(error.clone()),
+            _ => {
+                drop(state);
+                Ok(self)
             }
         }
     }

@@ -1,7 +1,8 @@
 use http::HeaderValue;
 
 use super::{
-    Entries, Entry, Flash, Handle, Login, Operation, PERMANENT, SessionId, Status, Stored,
+    Activity, Entries, Entry, Flash, Handle, Login, Nowhere, Operation, PERMANENT, SessionId,
+    Status, Stored,
     identity::{CREATED, HANDLE, SUBJECT},
 };
 use crate::{Error, format::Format, store::Record, value::Value};
@@ -16,6 +17,7 @@ pub(crate) struct State {
     /// Counts changes, so that `update` notices one made meanwhile.
     pub(crate) version: u64,
     pub(crate) home: Home,
+    pub(crate) activity: Activity,
     /// The login of this request, until it is saved.
     pub(crate) login: Option<Login>,
     /// Who was logged in before this request logged them out, or in anew.
@@ -24,6 +26,10 @@ pub(crate) struct State {
     pub(crate) agent: Option<String>,
     /// Whether it has been told that the session is there.
     pub(crate) announced: bool,
+    /// The second that all tokens for forms carry in this request, so that they are equal.
+    pub(crate) token_second: Option<u64>,
+    /// A logout of this request: a remembered login that came with it counts no more.
+    pub(crate) remembered_login_ended: bool,
     /// Flashes taken out in this request, for later calls.
     pub(super) taken: Option<Vec<Flash>>,
     /// What `save` has decided: in a cookie session until something changes again.
@@ -43,6 +49,8 @@ pub(crate) struct Left {
 pub(crate) enum Home {
     Cookie,
     Store(Box<Stored>),
+    /// Nothing can be kept, so nothing can be changed.
+    Nowhere(Box<Nowhere>),
 }
 
 /// The header that `save` made, or none if there is nothing to send.
@@ -57,10 +65,13 @@ impl State {
             regenerated: false,
             version: 0,
             home,
+            activity: Activity::Counts,
             login: None,
             left: None,
             agent: None,
             announced: false,
+            token_second: None,
+            remembered_login_ended: false,
             taken: None,
             saved: None,
             closed: false,
@@ -93,7 +104,7 @@ impl State {
 
     pub(super) fn insert(&mut self, format: &Format, key: &str, value: Value) -> Result<(), Error> {
         match &self.home {
-            Home::Cookie => {
+            Home::Cookie | Home::Nowhere(_) => {
                 self.entries.insert(format, key, value)?;
                 self.touch();
             }
@@ -117,7 +128,7 @@ impl State {
 
     pub(super) fn clear(&mut self, format: &Format) {
         let keep_permanent = match &self.home {
-            Home::Cookie => false,
+            Home::Cookie | Home::Nowhere(_) => false,
             Home::Store(stored) => stored.clearing_keeps_permanent,
         };
         self.leave(format);
@@ -149,7 +160,7 @@ impl State {
                 Entry::Live { id, .. } => Some(Handle::of(id)),
                 Entry::None | Entry::Gone => None,
             },
-            Home::Cookie => None,
+            Home::Cookie | Home::Nowhere(_) => None,
         })
     }
 
@@ -189,14 +200,14 @@ impl State {
 
     pub(super) fn take_journal(&mut self) -> Vec<Operation> {
         match &mut self.home {
-            Home::Cookie => Vec::new(),
+            Home::Cookie | Home::Nowhere(_) => Vec::new(),
             Home::Store(stored) => std::mem::take(&mut stored.journal),
         }
     }
 
     pub(crate) fn journal_length(&self) -> usize {
         match &self.home {
-            Home::Cookie => 0,
+            Home::Cookie | Home::Nowhere(_) => 0,
             Home::Store(stored) => stored.journal.len(),
         }
     }
@@ -215,7 +226,7 @@ impl State {
     /// The session has this entry from now on. Hands back the one before.
     pub(crate) fn enter(&mut self, id: SessionId, base: Record) -> Entry {
         match &mut self.home {
-            Home::Cookie => Entry::None,
+            Home::Cookie | Home::Nowhere(_) => Entry::None,
             Home::Store(stored) => std::mem::replace(&mut stored.entry, Entry::Live { id, base }),
         }
     }
