@@ -120,12 +120,8 @@ impl SessionManager {
             });
         }
         #[cfg(feature = "encrypted")]
-        if let Some(name) = seal::unheeded(protection, &config) {
-            return Err(ConfigError::Conflict {
-                name: name.to_owned(),
-                reason: "only encrypted sessions have it, and these are signed: use encrypted, or leave it out"
-                    .to_owned(),
-            });
+        if protection == Protection::Signed {
+            config.encrypted.refuse_unheeded()?;
         }
         let sessions = CookieSessions::new(protection, keys, config)?;
         Ok(Self {
@@ -141,6 +137,8 @@ impl SessionManager {
     /// [`ConfigError`] if the settings contradict each other or no browser would keep the cookie.
     #[doc(alias = "Flask-Session")]
     pub fn stored(store: impl Into<Store>, config: SessionConfig) -> Result<Self, ConfigError> {
+        #[cfg(feature = "encrypted")]
+        config.encrypted.refuse_unheeded()?;
         let sessions = StoredSessions::new(store.into(), config)?;
         Ok(Self {
             room: Room::Store(Arc::new(sessions)),

@@ -4,8 +4,9 @@ use std::{fmt, time::Duration};
 
 use super::{Room, SessionManager};
 use crate::{
-    config::{CookieLimit, Layout, OutagePolicy, Profile, Refresh, SessionConfig},
+    config::{CookieLimit, Layout, MaxSessions, OutagePolicy, Profile, Refresh, SessionConfig},
     format::Serialization,
+    secret::{KeyState, KeyUsage},
     session::{Protection, Ticket},
 };
 #[cfg(feature = "encrypted")]
@@ -68,6 +69,8 @@ impl SessionManager {
             }
             Room::Store(_) => lines.extend(in_a_store(config)),
         }
+        lines.extend(users(config));
+        lines.extend(self.key_usage().iter().map(|key| ("Key", shown_key(key))));
         SessionReport(lines)
     }
 
@@ -131,11 +134,40 @@ fn lifetimes(config: &SessionConfig) -> Vec<(&'static str, String)> {
     ]
 }
 
+fn users(config: &SessionConfig) -> Vec<(&'static str, String)> {
+    let Some(users) = &config.user_sessions else {
+        return vec![("Sessions of a user", "not kept track of".to_owned())];
+    };
+    let most = match users.max_sessions {
+        None => "listed; beyond 1000 the oldest ends".to_owned(),
+        Some(MaxSessions::EndOldest(most)) => format!("listed; beyond {most} the oldest ends"),
+        Some(MaxSessions::RefuseNewest(most)) => {
+            format!("listed; a login beyond {most} is refused")
+        }
+    };
+    vec![("Sessions of a user", most)]
+}
+
+fn shown_key(key: &KeyUsage) -> String {
+    let does = match key.state {
+        KeyState::Signs => "signs",
+        KeyState::Verifies => "only verifies",
+        KeyState::Ended => "has ended",
+        KeyState::Revoked => "is revoked",
+    };
+    format!("{} {does}", key.id)
+}
+
 fn in_the_cookie(config: &SessionConfig) -> Vec<(&'static str, String)> {
     vec![
         (
             "After a logout",
-            "a copy of the cookie is good until it expires".to_owned(),
+            match &config.user_sessions {
+                None => "a copy of the cookie is good until it expires".to_owned(),
+                Some(users) => {
+                    format!("a copy of the cookie is refused after {}", shown(users.lag))
+                }
+            },
         ),
         (
             "Requests at the same time",
