@@ -3,6 +3,8 @@
 //! Everything goes the way of a request: cookies come in with a `Cookie` header, sessions are changed as handlers change
 //! them, and what is told is what the `Set-Cookie` header says.
 
+mod encrypted;
+
 use std::error::Error;
 use std::io::{self, BufRead, BufWriter, Write};
 use std::time::{Duration, SystemTime};
@@ -45,6 +47,8 @@ enum Question {
         header: String,
     },
     DumpCookie(Attributes),
+    Seal(encrypted::Sealing),
+    Unseal(encrypted::Unsealing),
 }
 
 /// A cookie to open.
@@ -83,6 +87,12 @@ enum Answer {
     Refused(&'static str),
     Pairs(Vec<(String, String)>),
     Header(String),
+    Content {
+        content: String,
+        key_index: usize,
+        issued_at: u64,
+        expires_at: u64,
+    },
 }
 
 fn answer(question: Question) -> Result<Answer, Box<dyn Error>> {
@@ -114,6 +124,8 @@ fn answer(question: Question) -> Result<Answer, Box<dyn Error>> {
             Ok(Answer::Pairs(grouped(&Cookies::parse_header(header))))
         }
         Question::DumpCookie(attributes) => attributes.header().map(Answer::Header),
+        Question::Seal(sealing) => sealing.answer(),
+        Question::Unseal(unsealing) => unsealing.answer(),
     }
 }
 

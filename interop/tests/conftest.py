@@ -26,6 +26,10 @@ PROGRAMS = {
     "tour": ([TARGET / "release/tour", TARGET / "debug/tour"], "build it with `cargo build -p tour`"),
     "peer": ([TARGET / "release/peer", TARGET / "debug/peer"], "build it with `cargo build -p cloakroom-interop`"),
     "site": ([TARGET / "release/site", TARGET / "debug/site"], "build it with `cargo build -p cloakroom-interop`"),
+    "neighbour": (
+        [TARGET / "release/neighbour", TARGET / "debug/neighbour"],
+        "build it with `cargo build -p cloakroom-interop`",
+    ),
     "chromium": (["chromium", "google-chrome"], "install Debian's package chromium"),
     "chromedriver": (["chromedriver"], "install Debian's package chromium-driver"),
 }
@@ -64,6 +68,11 @@ def tour(pytestconfig):
 @pytest.fixture(scope="session")
 def site(pytestconfig):
     return find(pytestconfig, "site")
+
+
+@pytest.fixture(scope="session")
+def neighbour(pytestconfig):
+    return find(pytestconfig, "neighbour")
 
 
 @pytest.fixture(scope="session")

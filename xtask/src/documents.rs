@@ -1,4 +1,5 @@
-//! The documents may not promise what is not there: tests they name exist, files they link to exist.
+//! The documents may not promise what is not there: tests they name exist, files they link to exist, and each statement
+//! about security names its test.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,6 +27,7 @@ pub(crate) fn check() -> Result<(), Failure> {
                 .map(|link| format!("{name} links to {link}, which does not exist")),
         );
     }
+    wrong.extend(security_rows(&read(&root.join("SECURITY.md"))?));
     if wrong.is_empty() {
         Ok(())
     } else {
@@ -41,6 +43,44 @@ fn named_tests(text: &str) -> impl Iterator<Item = &str> {
                 .bytes()
                 .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
     })
+}
+
+/// How many statements about security there are: S01 to this one.
+const STATEMENTS: usize = 67;
+
+/// What is wrong with the tables of `SECURITY.md`: every statement has one row, and every row of theirs and of the
+/// advisories' names a test or says why it does not apply.
+fn security_rows(text: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    for number in 1..=STATEMENTS {
+        let id = format!("S{number:02}");
+        let count = rows.iter().filter(|row| row[0] == id).count();
+        if count != 1 {
+            wrong.push(format!("SECURITY.md has {count} rows for {id}"));
+        }
+    }
+    let is_advisory = |name: &str| {
+        let kinds = ["CVE-", "GO-", "RUSTSEC-", "Laravel ", "tower-sessions "];
+        kinds.iter().any(|kind| name.starts_with(kind))
+    };
+    let is_statement =
+        |name: &str| name.len() == 3 && name.starts_with('S') && name[1..].parse::<usize>().is_ok();
+    for row in &rows {
+        let shown = row.last().copied().unwrap_or_default();
+        let answered = named_tests(shown).next().is_some() || shown.starts_with("Does not apply");
+        if (is_statement(row[0]) || is_advisory(row[0])) && !answered {
+            wrong.push(format!(
+                "SECURITY.md shows no test for {}, nor why it does not apply",
+                row[0]
+            ));
+        }
+    }
+    wrong
 }
 
 /// The targets of Markdown links inside the repository.
@@ -107,6 +147,22 @@ mod tests {
             named_tests(text).collect::<Vec<_>>(),
             ["s7_a_bad_payload", "test_p1_same_bytes"]
         );
+    }
+
+    #[test]
+    fn a_row_without_a_test_or_a_reason_is_seen() {
+        let mut text = String::new();
+        for number in 1..=STATEMENTS {
+            text += &format!("| S{number:02} | what | `s01_a_test_of_it` |\n");
+        }
+        assert!(security_rows(&text).is_empty());
+        assert_eq!(security_rows(&text.replace("| S20 ", "| S21 ")).len(), 2);
+        let bare = text.replacen("`s01_a_test_of_it`", "it is so", 1);
+        assert_eq!(security_rows(&bare).len(), 1);
+        let exempt = text.replacen("`s01_a_test_of_it`", "Does not apply: no.", 1);
+        assert!(security_rows(&exempt).is_empty());
+        let advisory = text + "| CVE-2020-1 | what | see above |\n";
+        assert_eq!(security_rows(&advisory).len(), 1);
     }
 
     #[test]

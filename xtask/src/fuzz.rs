@@ -17,11 +17,17 @@ struct Target {
     hexadecimal: bool,
 }
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 7] = [
     Target {
         name: "cookie_header",
         files: &["werkzeug_cookie.json", "flask_flows.json"],
         fields: &["header", "joined", "cookie_header"],
+        hexadecimal: false,
+    },
+    Target {
+        name: "encrypted_token",
+        files: &["encrypted.json"],
+        fields: &["token"],
         hexadecimal: false,
     },
     Target {
@@ -33,6 +39,12 @@ const TARGETS: [Target; 5] = [
     Target {
         name: "pickle",
         files: &["pickle.json", "flask_session_serialization.json"],
+        fields: &["hex"],
+        hexadecimal: true,
+    },
+    Target {
+        name: "record",
+        files: &["flask_session_serialization.json"],
         fields: &["hex"],
         hexadecimal: true,
     },

@@ -4,6 +4,7 @@
 mod bench;
 mod browser;
 mod databases;
+mod deny;
 mod documents;
 mod fuzz;
 mod interop;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::databases::{self, Databases};
 use crate::shell::{self, Failure, cargo};
-use crate::{browser, documents, interop, python};
+use crate::{browser, deny, documents, interop, python};
 
 /// One check: what `--only` calls it, what it shows, the steps it needs done before, how it is done.
 struct Step {
@@ -27,6 +27,12 @@ const STEPS: &[Step] = &[
         about: "the tests and files that the documents name exist",
         needs: &[],
         check: documents::check,
+    },
+    Step {
+        name: "deny",
+        about: "no dependency has an unfit licence, a second version or a known vulnerability",
+        needs: &[],
+        check: deny::check,
     },
     Step {
         name: "clippy",

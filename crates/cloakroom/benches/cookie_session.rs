@@ -1,5 +1,6 @@
 //! Opening and saving a cookie session, next to the floor: the same HMAC from a state keyed before,
-//! the same base64, the same JSON bytes, and nothing else.
+//! the same base64, the same JSON bytes, and nothing else. For encrypted cookies the floor is the same AEAD, its key
+//! expanded before, with the same random nonces.
 //!
 //! `open` verifies the cookie, indexes the session and reads one value. `save` writes a session with
 //! one changed value and signs it. `request` is the whole way in: it finds the cookie among the
@@ -17,10 +18,14 @@ mod now;
 
 use std::hint::black_box;
 
+use aes_gcm_siv::{Aes256GcmSiv, Nonce, Tag, aead::AeadInOut};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use cloakroom::{
     Clock, Key, SecretKey, SessionConfig, SessionManager,
-    token::payload::{self, Compression},
+    token::{
+        encrypted::Padding,
+        payload::{self, Compression},
+    },
 };
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
@@ -48,6 +53,20 @@ fn case(name: &'static str, size: usize, compression: Compression) -> Case {
         .clock(Clock::manual(NOW))
         .compression(compression);
     let manager = SessionManager::signed(SecretKey::new(SECRET).unwrap(), config).unwrap();
+    filled(name, size, manager)
+}
+
+/// The same session, encrypted.
+fn encrypted_case(name: &'static str, size: usize, padding: Padding) -> Case {
+    let config = SessionConfig::native()
+        .cookie_name("session")
+        .clock(Clock::manual(NOW))
+        .padding(padding);
+    let manager = SessionManager::encrypted(SecretKey::new(SECRET).unwrap(), config).unwrap();
+    filled(name, size, manager)
+}
+
+fn filled(name: &'static str, size: usize, manager: SessionManager) -> Case {
     let session = manager.new_session();
     session.insert("username", "alice").unwrap();
     session.insert(VISITS, 3).unwrap();
@@ -123,6 +142,76 @@ fn floor_save(key: &Hmac<Sha1>, json: &[u8], compressed: bool) -> Vec<u8> {
     out
 }
 
+/// Base64 and the AEAD, of a token whose content begins after nonce, times and flags.
+fn floor_decrypt(cipher: &Aes256GcmSiv, token: &[u8]) -> Vec<u8> {
+    let mut raw = URL_SAFE_NO_PAD.decode(&token[3..]).unwrap();
+    let (nonce, rest) = raw.split_first_chunk_mut::<12>().unwrap();
+    let (text, tag) = rest.split_last_chunk_mut::<16>().unwrap();
+    let (nonce, tag) = (Nonce::from(*nonce), Tag::from(*tag));
+    cipher
+        .decrypt_inout_detached(&nonce, b"v1.", text.into(), &tag)
+        .unwrap();
+    raw
+}
+
+fn floor_encrypt(cipher: &Aes256GcmSiv, json: &[u8]) -> Vec<u8> {
+    let mut raw = Vec::with_capacity(12 + 19 + json.len() + 16);
+    raw.resize(12 + 19, 0);
+    getrandom::fill(&mut raw[..12]).unwrap();
+    raw.extend_from_slice(json);
+    let (nonce, text) = raw.split_first_chunk_mut::<12>().unwrap();
+    let nonce = Nonce::from(*nonce);
+    let tag = cipher
+        .encrypt_inout_detached(&nonce, b"v1.", text.into())
+        .unwrap();
+    raw.extend_from_slice(&tag);
+    let mut out = vec![0; 3 + raw.len().div_ceil(3) * 4];
+    out[..3].copy_from_slice(b"v1.");
+    let length = URL_SAFE_NO_PAD.encode_slice(&raw, &mut out[3..]).unwrap();
+    out.truncate(3 + length);
+    out
+}
+
+/// Any key will do: the floor opens what the floor made.
+fn cipher() -> Aes256GcmSiv {
+    Aes256GcmSiv::new(&[7; 32].into())
+}
+
+fn encrypted(criterion: &mut Criterion) {
+    let cipher = cipher();
+    let cases = [
+        encrypted_case("small", 0, Padding::default()),
+        encrypted_case("1 KB", 1024, Padding::default()),
+        encrypted_case("2.6 KB", 2600, Padding::default()),
+    ];
+    for case in &cases {
+        let json = &case.json;
+        let length = json.len();
+        let mut group =
+            criterion.benchmark_group(format!("encrypted {} ({length} bytes of JSON)", case.name));
+        let floor_token = floor_encrypt(&cipher, json);
+        group.bench_function("open floor", |bencher| {
+            bencher.iter(|| floor_decrypt(&cipher, black_box(&floor_token)));
+        });
+        group.bench_function("open", |bencher| {
+            bencher.iter(|| {
+                let session = case.manager.open_value_now(black_box(&case.token)).unwrap();
+                let visits = session.get(VISITS).unwrap();
+                (session, visits)
+            });
+        });
+        group.bench_function("save floor", |bencher| {
+            bencher.iter(|| floor_encrypt(&cipher, black_box(json)));
+        });
+        let changed = case.manager.open_now(&case.headers);
+        changed.insert(VISITS, 4).unwrap();
+        group.bench_function("save", |bencher| {
+            bencher.iter(|| case.manager.cookie_value(black_box(&changed)));
+        });
+        group.finish();
+    }
+}
+
 fn benches(criterion: &mut Criterion) {
     let key = keyed();
     let cases = [
@@ -183,5 +272,5 @@ fn benches(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(cookie_session, benches);
+criterion_group!(cookie_session, benches, encrypted);
 criterion_main!(cookie_session);

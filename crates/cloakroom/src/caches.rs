@@ -32,6 +32,12 @@ pub(crate) fn vary_by_cookie(headers: &mut HeaderMap) {
     }
 }
 
+/// The response was made without knowing who asks, so nobody may see it again: not others, and not the same
+/// browser when all is well. What the application says about caching was meant for another response.
+pub(crate) fn never_store(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
 /// A shared cache that stored our cookie would hand one visitor's session to the next. Without
 /// directives of the application the response becomes private; `public` and `s-maxage` beside a
 /// session cookie are a mistake, so they give way to `private`, and the rest stays.

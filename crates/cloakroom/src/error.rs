@@ -94,6 +94,9 @@ pub enum Error {
     /// The cookie or the entry is not good, where only a good one will do.
     #[error("the session is refused: {0}")]
     Refused(Refusal),
+    /// Nobody keeps track of who has which sessions.
+    #[error("the sessions of a user are not kept track of: set `SessionConfig::user_sessions`")]
+    NotTracked,
     /// The route is for users who are logged in.
     #[error("nobody is logged in; send the visitor to the login page")]
     LoginRequired,
@@ -115,13 +118,14 @@ pub enum Error {
 
 impl Error {
     /// The status of a response that this error ends: 503 if trying again may help, 401 if the visitor has to log
-    /// in, 409 if the user has too many sessions, else 500.
+    /// in, 403 over plain http where sessions are for https, 409 if the user has too many sessions, else 500.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::StoreUnavailable { .. } | Self::Contended { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::LoginRequired | Self::NoLoginBegun => StatusCode::UNAUTHORIZED,
+            Self::Refused(Refusal::InsecureTransport) => StatusCode::FORBIDDEN,
             Self::TooManySessions { .. } => StatusCode::CONFLICT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -1,22 +1,24 @@
 //! Opening and closing sessions: how a cookie, a token, a format and a store make one.
 
 mod cookie;
-#[cfg_attr(not(test), expect(dead_code, reason = "logins are not entered yet"))]
+mod outage;
 mod register;
+mod registration;
 mod renewals;
 mod report;
 mod seal;
 mod stored;
 mod turns;
+mod users;
 
 #[cfg(feature = "encrypted")]
 use std::time::SystemTime;
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header::USER_AGENT};
 
 pub use self::report::SessionReport;
-use self::{cookie::CookieSessions, stored::StoredSessions};
+use self::{cookie::CookieSessions, registration::Registration, stored::StoredSessions};
 use crate::{
     ConfigError, Error, caches,
     config::{FlaskSettings, Profile, Refresh, SessionConfig},
@@ -117,12 +119,9 @@ impl SessionManager {
                     .to_owned(),
             });
         }
-        if let Some(name) = seal::unheeded(protection, &config) {
-            return Err(ConfigError::Conflict {
-                name: name.to_owned(),
-                reason: "only encrypted sessions have it, and these are signed: use encrypted, or leave it out"
-                    .to_owned(),
-            });
+        #[cfg(feature = "encrypted")]
+        if protection == Protection::Signed {
+            config.encrypted.refuse_unheeded()?;
         }
         let sessions = CookieSessions::new(protection, keys, config)?;
         Ok(Self {
@@ -130,13 +129,16 @@ impl SessionManager {
         })
     }
 
-    /// Sessions in a store: the browser has an id, the store the rest. Flask-Session's own entries.
+    /// Sessions in a store: the browser has an id, the store the rest. Flask-Session's own entries or, with
+    /// [`SessionConfig::native`] or [`SessionConfig::layout`], entries that nobody can log in with.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] if the settings contradict each other or no browser would keep the cookie.
     #[doc(alias = "Flask-Session")]
     pub fn stored(store: impl Into<Store>, config: SessionConfig) -> Result<Self, ConfigError> {
+        #[cfg(feature = "encrypted")]
+        config.encrypted.refuse_unheeded()?;
         let sessions = StoredSessions::new(store.into(), config)?;
         Ok(Self {
             room: Room::Store(Arc::new(sessions)),
@@ -167,9 +169,20 @@ impl SessionManager {
     /// # Errors
     ///
     /// Only with a store: [`Error::StoreUnavailable`] or [`Error::StoreRefused`] if it could not be asked.
-    /// Nobody knows then whether the visitor has a session, so do not go on without one.
+    /// Nobody knows then whether the visitor has a session, so do not go on without one. Under
+    /// [`OutagePolicy::Degrade`](crate::OutagePolicy::Degrade) a store that is down gives a session that
+    /// [knows nothing](Session::is_unknown) instead.
     #[doc(alias = "open_session")]
     pub async fn open(&self, headers: &HeaderMap) -> Result<Session, Error> {
+        let opened = self.find(headers).await;
+        opened.or_else(|error| self.degrade(self.config().stored.on_outage, error))
+    }
+
+    /// As [`open`](Self::open), whatever the settings say about a store that is down.
+    pub(crate) async fn find(&self, headers: &HeaderMap) -> Result<Session, Error> {
+        if self.config().refuses_transport(headers) {
+            return Ok(self.over_plain_http(headers));
+        }
         let mut refused: Option<Refusal> = None;
         let candidates = find_all(headers, self.cookie_name(), MAX_CANDIDATES);
         if candidates.len() > 1 {
@@ -189,6 +202,7 @@ impl SessionManager {
                     {
                         session.tell(EventKind::OldKey { key_index });
                     }
+                    self.note_agent(&session, headers);
                     return Ok(session);
                 }
                 // Of several, the reason that came furthest says most.
@@ -203,7 +217,9 @@ impl SessionManager {
                 headers: Some(headers),
             });
         }
-        Ok(self.empty_session(refused.map_or(Status::New, Status::Refused)))
+        let session = self.empty_session(refused.map_or(Status::New, Status::Refused));
+        self.note_agent(&session, headers);
+        Ok(session)
     }
 
     /// Saves a session and puts what became of it into the headers of the response: at most one Set-Cookie
@@ -228,6 +244,9 @@ impl SessionManager {
         headers: &mut HeaderMap,
     ) -> Result<(), Error> {
         caches::vary_by_cookie(headers);
+        if session.is_unknown() {
+            caches::never_store(headers);
+        }
         let (cookie, result) = match result {
             Ok(cookie) => (cookie, Ok(())),
             Err(error) => (session.saved_header(), Err(error)),
@@ -323,12 +342,34 @@ impl SessionManager {
     }
 
     /// The key under which the store has a session; none before it is saved, and for sessions in the
-    /// cookie. Whoever has it has the session.
+    /// cookie. In Flask's layout whoever has it has the session; in a native one it logs nobody in.
     pub fn store_key(&self, session: &Session) -> Option<String> {
         match &self.room {
             Room::Cookie(_) => None,
             Room::Store(sessions) => session.id().map(|id| sessions.key(&id)),
         }
+    }
+
+    /// What a list of devices calls the browser.
+    fn note_agent(&self, session: &Session, headers: &HeaderMap) {
+        if self.registration().is_some()
+            && let Some(agent) = headers.get(USER_AGENT)
+        {
+            let agent = String::from_utf8_lossy(agent.as_bytes()).into_owned();
+            session.with_state(|state| state.agent = Some(agent));
+        }
+    }
+
+    fn registration(&self) -> Option<&Registration> {
+        match &self.room {
+            Room::Cookie(sessions) => sessions.registration.as_ref(),
+            Room::Store(sessions) => sessions.registration.as_ref(),
+        }
+    }
+
+    /// Whether closing a session may have to wait for a store.
+    pub(crate) fn closes_later(&self) -> bool {
+        self.store().is_some() || self.registration().is_some()
     }
 
     fn tell_failure(&self, error: &Error, headers: &HeaderMap) {
@@ -344,7 +385,13 @@ impl SessionManager {
 
     async fn try_open(&self, value: &[u8]) -> Result<Result<Session, Refusal>, Error> {
         match &self.room {
-            Room::Cookie(sessions) => Ok(sessions.open(value)),
+            Room::Cookie(sessions) => match sessions.open(value) {
+                Ok(session) => Ok(match sessions.check(&session).await? {
+                    None => Ok(session),
+                    Some(refusal) => Err(refusal),
+                }),
+                refused => Ok(refused),
+            },
             Room::Store(sessions) => sessions.open(value).await,
         }
     }

@@ -3,18 +3,20 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use cloakroom::{
-    Clock, Session, SessionConfig, SessionManager, Value,
-    format::Serialization,
+    Clock, Layout, Session, SessionConfig, SessionManager, Value,
     store::{Driver, MemoryStore},
 };
 use http::{HeaderMap, header};
+use layouts::LAYOUTS;
 use proptest::prelude::*;
 use recording::{Calls, Recording};
 
+#[path = "support/layouts.rs"]
+mod layouts;
 #[path = "support/recording.rs"]
 mod recording;
 
@@ -370,7 +372,10 @@ impl Model {
 // The library, step by step beside it.
 
 struct World {
+    layout: Layout,
     manager: SessionManager,
+    /// The same settings on the store itself, to look at what is there.
+    reader: SessionManager,
     store: Arc<MemoryStore>,
     calls: Calls,
     sessions: Sessions,
@@ -387,11 +392,13 @@ struct Request {
 }
 
 impl World {
-    async fn new(start: &BTreeMap<u8, i64>) -> Self {
+    async fn new(layout: Layout, start: &BTreeMap<u8, i64>) -> Self {
         let clock = Clock::manual(1_700_000_000);
         let store = Arc::new(MemoryStore::new().clock(clock.clone()));
         let (recording, calls) = Recording::new(store.clone());
-        let config = SessionConfig::default().clock(clock);
+        let config = SessionConfig::default().layout(layout).clock(clock);
+        let reader =
+            SessionManager::stored(Recording::new(store.clone()).0, config.clone()).unwrap();
         let manager = SessionManager::stored(recording, config).unwrap();
         let session = manager.new_session();
         let mut first = Dictionary::default();
@@ -405,7 +412,9 @@ impl World {
         let cookie = manager.cookie_value(&session).unwrap();
         calls.take();
         Self {
+            layout,
             manager,
+            reader,
             store,
             calls,
             sessions: Sessions(vec![Some(first)]),
@@ -487,18 +496,22 @@ impl World {
 
     /// The store holds the living sessions and nothing else.
     async fn check(&self) {
-        let mut found = BTreeMap::new();
-        for listed in self.store.list("", None, 1000).await.unwrap().entries {
-            let record = self.store.load(&listed.key).await.unwrap().unwrap();
-            let value = Serialization::MessagePack.from_slice(&record.value);
-            found.insert(listed.key, value.unwrap());
-        }
+        let listed = self.store.list("", None, 1000).await.unwrap().entries;
+        let keys: BTreeSet<String> = listed.into_iter().map(|entry| entry.key).collect();
         let living = self.cookies.iter().zip(&self.sessions.0);
-        let expected: BTreeMap<String, Value> = living
-            .filter_map(|(cookie, session)| {
-                Some((format!("session:{cookie}"), value(session.as_ref()?)))
-            })
-            .collect();
+        let (mut found, mut expected) = (BTreeMap::new(), BTreeMap::new());
+        for (cookie, session) in
+            living.filter_map(|(cookie, session)| Some((cookie, session.as_ref()?)))
+        {
+            let key = match (self.layout, cookie.split_once('.')) {
+                (Layout::Flask, _) => format!("session:{cookie}"),
+                (_, halves) => format!("session:session:{}", halves.unwrap().0),
+            };
+            let stored = self.reader.open_value(cookie).await.unwrap();
+            found.insert(key.clone(), Value::Dict(stored.snapshot()));
+            expected.insert(key, value(session));
+        }
+        assert!(keys.iter().eq(expected.keys()), "{} entries", keys.len());
         let texts = |map: &BTreeMap<String, Value>| {
             map.iter()
                 .map(|(key, value)| format!("{key}: {value}"))
@@ -569,10 +582,11 @@ fn value(dictionary: &Dictionary) -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn p4_a_commit_applies_its_operations_to_what_is_there(
+        layout in prop::sample::select(LAYOUTS.to_vec()),
         start in prop::collection::btree_map(0..3_u8, 0..5_i64, 0..3),
         plans in prop::collection::vec(plan(), 1..5),
         turns in prop::collection::vec(0..12_usize, 24),
@@ -583,7 +597,7 @@ proptest! {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let mut world = World::new(&start).await;
+            let mut world = World::new(layout, &start).await;
             let mut requests: Vec<Request> = plans
                 .iter()
                 .map(|plan| Request { steps: plan.ops.clone().into(), stale: plan.stale, open: None })
@@ -601,12 +615,13 @@ proptest! {
 
     #[test]
     fn p7_who_only_reads_changes_nothing(
+        layout in prop::sample::select(LAYOUTS.to_vec()),
         start in prop::collection::btree_map(0..3_u8, 0..5_i64, 0..3),
         readers in 1..4_usize,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let mut world = World::new(&start).await;
+            let mut world = World::new(layout, &start).await;
             for _ in 0..readers {
                 let steps = vec![Op::Read, Op::Flashes, Op::Read].into();
                 let mut request = Request { steps, stale: false, open: None };

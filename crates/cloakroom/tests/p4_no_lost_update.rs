@@ -15,7 +15,7 @@
 
 use std::time::Duration;
 
-use cloakroom::{SessionConfig, store::Store};
+use cloakroom::{Layout, SessionConfig, store::Store};
 use site::Site;
 use stores::each_store;
 use tokio::task::JoinSet;
@@ -31,17 +31,19 @@ each_store!(
     p4_an_acknowledged_increment_counts_though_a_third_is_aborted,
 );
 
-fn patient() -> SessionConfig {
+fn patient(layout: Layout) -> SessionConfig {
     // The machine that runs this is busy with servers of seven kinds.
-    SessionConfig::default().commit_deadline(Duration::from_secs(120))
+    SessionConfig::default()
+        .layout(layout)
+        .commit_deadline(Duration::from_secs(120))
 }
 
 fn generous(store: Store) -> Store {
     store.timeout(Duration::from_secs(60))
 }
 
-async fn p4_a_thousand_increments_make_a_thousand(store: Store) {
-    let site = Site::new(generous(store), patient());
+async fn p4_a_thousand_increments_make_a_thousand(store: Store, layout: Layout) {
+    let site = Site::new(generous(store), patient(layout));
     let cookie = site.login().await;
     let mut requests = JoinSet::new();
     for _ in 0..1000 {
@@ -54,8 +56,8 @@ async fn p4_a_thousand_increments_make_a_thousand(store: Store) {
     assert_eq!(site.holds(&cookie).await["n"], 1000);
 }
 
-async fn p4_sixty_four_writers_keep_every_key(store: Store) {
-    let site = Site::new(generous(store), patient());
+async fn p4_sixty_four_writers_keep_every_key(store: Store, layout: Layout) {
+    let site = Site::new(generous(store), patient(layout));
     let cookie = site.login().await;
     let mut requests = JoinSet::new();
     for writer in 0..64 {
@@ -76,8 +78,11 @@ async fn p4_sixty_four_writers_keep_every_key(store: Store) {
     assert!(held.contains_key("user"));
 }
 
-async fn p4_an_acknowledged_increment_counts_though_a_third_is_aborted(store: Store) {
-    let site = Site::new(generous(store), patient());
+async fn p4_an_acknowledged_increment_counts_though_a_third_is_aborted(
+    store: Store,
+    layout: Layout,
+) {
+    let site = Site::new(generous(store), patient(layout));
     let cookie = site.login().await;
     let mut requests = JoinSet::new();
     for request in 0..300_u32 {

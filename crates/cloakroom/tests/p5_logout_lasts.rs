@@ -16,7 +16,7 @@
 
 use std::time::Duration;
 
-use cloakroom::{Refresh, SessionConfig, store::Store};
+use cloakroom::{Layout, Refresh, SessionConfig, store::Store};
 use site::Site;
 use stores::each_store;
 use tokio::task::JoinSet;
@@ -32,13 +32,16 @@ each_store!(
     p5_a_login_amid_a_logout_and_a_logout_amid_a_login,
 );
 
-async fn p5_eight_overlaps_and_none_goes_wrong(store: Store) {
+async fn p5_eight_overlaps_and_none_goes_wrong(store: Store, layout: Layout) {
     let store = store.timeout(Duration::from_secs(30));
     let mut wrong = Vec::new();
     for refresh in [Refresh::EachRequest, Refresh::OnChange] {
         for slow in ["/slow/read", "/slow/set/seen"] {
             for fast in ["/set/cart", "/logout"] {
-                let site = Site::new(store.clone(), SessionConfig::default().refresh(refresh));
+                let site = Site::new(
+                    store.clone(),
+                    SessionConfig::default().layout(layout).refresh(refresh),
+                );
                 let cookie = site.login().await;
                 let slow_answer = {
                     let (site, cookie) = (site.clone(), cookie.clone());
@@ -73,9 +76,14 @@ async fn p5_eight_overlaps_and_none_goes_wrong(store: Store) {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-async fn p5_no_session_comes_back_after_a_logout_among_a_hundred_writers(store: Store) {
+async fn p5_no_session_comes_back_after_a_logout_among_a_hundred_writers(
+    store: Store,
+    layout: Layout,
+) {
     let store = store.timeout(Duration::from_secs(60));
-    let config = SessionConfig::default().commit_deadline(Duration::from_secs(60));
+    let config = SessionConfig::default()
+        .layout(layout)
+        .commit_deadline(Duration::from_secs(60));
     let site = Site::new(store, config);
     for round in 0..200 {
         let cookie = site.login().await;
@@ -111,9 +119,9 @@ async fn p5_no_session_comes_back_after_a_logout_among_a_hundred_writers(store: 
     }
 }
 
-async fn p5_a_login_amid_a_logout_and_a_logout_amid_a_login(store: Store) {
+async fn p5_a_login_amid_a_logout_and_a_logout_amid_a_login(store: Store, layout: Layout) {
     let store = store.timeout(Duration::from_secs(30));
-    let site = Site::new(store, SessionConfig::default());
+    let site = Site::new(store, SessionConfig::default().layout(layout));
 
     // A slow request gives the session a new id; meanwhile it ends: it must not live on under the new one.
     let cookie = site.login().await;

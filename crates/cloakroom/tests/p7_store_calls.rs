@@ -6,15 +6,32 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::Path, routing::get};
 use cloakroom::{
-    Clock, Error, SecretKey, Session, SessionConfig, SessionLayer, SessionManager,
+    Clock, Error, Layout, SecretKey, Session, SessionConfig, SessionLayer, SessionManager,
     store::MemoryStore, testing::Browser,
 };
 use http::{Request, Response, header};
+use layouts::each_layout;
 use recording::{Calls, Recording};
 use tower::ServiceExt;
 
+#[path = "support/layouts.rs"]
+mod layouts;
 #[path = "support/recording.rs"]
 mod recording;
+
+each_layout!(
+    p6_a_request_that_leaves_its_session_alone_asks_nothing,
+    p7_a_reader_loads_once_and_writes_nothing,
+    p7_a_writer_loads_once_and_replaces_once,
+    p7_a_write_that_leaves_the_same_bytes_writes_nothing,
+    p7_where_only_changes_renew_a_write_of_the_same_bytes_renews,
+    p7_a_reader_renews_once_an_hour_and_never_writes_the_content,
+    p7_a_session_that_is_read_now_and_then_never_expires,
+    p7_a_login_makes_the_new_entry_before_the_old_one_goes,
+    p7_a_visitor_without_a_cookie_who_only_reads_costs_nothing,
+    p7_what_save_has_stored_is_not_stored_again,
+    p7_flasks_refresh_with_each_request_touches_once_a_minute,
+);
 
 struct Site {
     router: Router,
@@ -135,23 +152,21 @@ impl Site {
     }
 
     /// A visitor with a session, a minute old.
-    async fn visited() -> Self {
-        let mut site = Self::new(SessionConfig::default());
+    async fn visited(layout: Layout) -> Self {
+        let mut site = Self::new(SessionConfig::default().layout(layout));
         assert_eq!(site.asks("/set/1").await, ["create"]);
         site.clock.set(site.clock.unix_seconds() + 60);
         site
     }
 }
 
-#[tokio::test]
-async fn p6_a_request_that_leaves_its_session_alone_asks_nothing() {
-    let mut site = Site::visited().await;
+async fn p6_a_request_that_leaves_its_session_alone_asks_nothing(layout: Layout) {
+    let mut site = Site::visited(layout).await;
     assert!(site.asks("/nothing").await.is_empty());
 }
 
-#[tokio::test]
-async fn p7_a_reader_loads_once_and_writes_nothing() {
-    let mut site = Site::visited().await;
+async fn p7_a_reader_loads_once_and_writes_nothing(layout: Layout) {
+    let mut site = Site::visited(layout).await;
     for _ in 0..3 {
         assert_eq!(site.asks("/read").await, ["load"]);
         assert_eq!(site.asks("/flashes").await, ["load"]);
@@ -159,34 +174,34 @@ async fn p7_a_reader_loads_once_and_writes_nothing() {
     }
 }
 
-#[tokio::test]
-async fn p7_a_writer_loads_once_and_replaces_once() {
-    let mut site = Site::visited().await;
+async fn p7_a_writer_loads_once_and_replaces_once(layout: Layout) {
+    let mut site = Site::visited(layout).await;
     assert_eq!(site.asks("/set/2").await, ["load", "replace"]);
     assert_eq!(site.asks("/flash").await, ["load", "replace"]);
     assert_eq!(site.asks("/flashes").await, ["load", "replace"]);
     assert_eq!(site.asks("/flashes").await, ["load"]);
 }
 
-#[tokio::test]
-async fn p7_a_write_that_leaves_the_same_bytes_writes_nothing() {
-    let mut site = Site::visited().await;
+async fn p7_a_write_that_leaves_the_same_bytes_writes_nothing(layout: Layout) {
+    let mut site = Site::visited(layout).await;
     assert_eq!(site.asks("/set/1").await, ["load"]);
     assert_eq!(site.asks("/there-and-back").await, ["load"]);
 }
 
-#[tokio::test]
-async fn p7_where_only_changes_renew_a_write_of_the_same_bytes_renews() {
-    let mut site = Site::new(SessionConfig::default().refresh(cloakroom::Refresh::OnChange));
+async fn p7_where_only_changes_renew_a_write_of_the_same_bytes_renews(layout: Layout) {
+    let mut site = Site::new(
+        SessionConfig::default()
+            .layout(layout)
+            .refresh(cloakroom::Refresh::OnChange),
+    );
     assert_eq!(site.asks("/set/1").await, ["create"]);
     site.clock.set(site.clock.unix_seconds() + 24 * HOUR);
     assert_eq!(site.asks("/read").await, ["load"]);
     assert_eq!(site.asks("/set/1").await, ["load", "touch"]);
 }
 
-#[tokio::test]
-async fn p7_a_reader_renews_once_an_hour_and_never_writes_the_content() {
-    let mut site = Site::visited().await;
+async fn p7_a_reader_renews_once_an_hour_and_never_writes_the_content(layout: Layout) {
+    let mut site = Site::visited(layout).await;
     site.clock.set(site.clock.unix_seconds() + HOUR);
     assert_eq!(site.asks("/read").await, ["load", "touch"]);
     assert_eq!(site.asks("/read").await, ["load"]);
@@ -200,18 +215,16 @@ async fn p7_a_reader_renews_once_an_hour_and_never_writes_the_content() {
     assert_eq!(site.asks("/read").await, ["load"]);
 }
 
-#[tokio::test]
-async fn p7_a_session_that_is_read_now_and_then_never_expires() {
-    let mut site = Site::visited().await;
+async fn p7_a_session_that_is_read_now_and_then_never_expires(layout: Layout) {
+    let mut site = Site::visited(layout).await;
     for _ in 0..40 {
         site.clock.set(site.clock.unix_seconds() + 20 * 24 * HOUR);
         assert_eq!(site.asks("/read").await, ["load", "touch"]);
     }
 }
 
-#[tokio::test]
-async fn p7_a_login_makes_the_new_entry_before_the_old_one_goes() {
-    let mut site = Site::visited().await;
+async fn p7_a_login_makes_the_new_entry_before_the_old_one_goes(layout: Layout) {
+    let mut site = Site::visited(layout).await;
     assert_eq!(site.asks("/login").await, ["load", "create", "delete"]);
     assert_eq!(site.asks("/read").await, ["load"]);
     assert_eq!(site.asks("/logout").await, ["load", "delete"]);
@@ -221,9 +234,8 @@ async fn p7_a_login_makes_the_new_entry_before_the_old_one_goes() {
     assert_eq!(site.asks("/login").await, ["create"]);
 }
 
-#[tokio::test]
-async fn p7_a_visitor_without_a_cookie_who_only_reads_costs_nothing() {
-    let mut site = Site::new(SessionConfig::default());
+async fn p7_a_visitor_without_a_cookie_who_only_reads_costs_nothing(layout: Layout) {
+    let mut site = Site::new(SessionConfig::default().layout(layout));
     for path in ["/read", "/flashes", "/logout", "/nothing"] {
         assert!(site.asks(path).await.is_empty(), "{path}");
     }
@@ -278,9 +290,8 @@ async fn p7_of_many_cookies_eight_are_asked_for() {
     assert_eq!(calls, ["load"; 8]);
 }
 
-#[tokio::test]
-async fn p7_what_save_has_stored_is_not_stored_again() {
-    let mut site = Site::visited().await;
+async fn p7_what_save_has_stored_is_not_stored_again(layout: Layout) {
+    let mut site = Site::visited(layout).await;
     assert_eq!(site.asks("/save").await, ["load", "replace"]);
     assert_eq!(site.asks("/save").await, ["load"]);
     assert_eq!(site.asks("/save-twice").await, ["load", "replace"]);
@@ -288,22 +299,23 @@ async fn p7_what_save_has_stored_is_not_stored_again() {
         site.asks("/save-and-go-on").await,
         ["load", "replace", "replace"]
     );
-    let mut newcomer = Site::new(SessionConfig::default());
+    let mut newcomer = Site::new(SessionConfig::default().layout(layout));
     assert_eq!(newcomer.asks("/save").await, ["create"]);
     assert_eq!(newcomer.asks("/read").await, ["load"]);
 }
 
 /// Flask writes the entry and the cookie with each request; here the entry at most once a minute.
-#[tokio::test]
-async fn p7_flasks_refresh_with_each_request_touches_once_a_minute() {
-    let mut site = Site::new(SessionConfig::flask());
+async fn p7_flasks_refresh_with_each_request_touches_once_a_minute(layout: Layout) {
+    let mut site = Site::new(SessionConfig::flask().layout(layout));
     assert_eq!(site.asks("/set/1").await, ["create"]);
     assert_eq!(site.asks("/read").await, ["load"]);
     assert_eq!(site.asks("/nothing").await, ["load"]);
     site.clock.set(site.clock.unix_seconds() + 61);
     assert_eq!(site.asks("/nothing").await, ["load", "touch"]);
     assert_eq!(site.asks("/nothing").await, ["load"]);
-    let short = SessionConfig::flask().lifetime(Duration::from_secs(100));
+    let short = SessionConfig::flask()
+        .layout(layout)
+        .lifetime(Duration::from_secs(100));
     let mut site = Site::new(short);
     assert_eq!(site.asks("/set/1").await, ["create"]);
     // A twentieth of a short lifetime.

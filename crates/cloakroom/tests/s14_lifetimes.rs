@@ -3,34 +3,42 @@
 use std::time::Duration;
 
 use cloakroom::{
-    AssuranceLevel, Clock, Error, Refresh, Refusal, SecretKey, Session, SessionConfig,
+    AssuranceLevel, Clock, Error, Layout, Refresh, Refusal, SecretKey, Session, SessionConfig,
     SessionManager, Status, store::MemoryStore, testing::Browser,
 };
 
 const START: u64 = 1_800_000_000; // 2027-01-15T08:00:00Z
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The same settings for sessions in either cookie and in a store, each with its clock.
-fn rooms(config: &SessionConfig) -> [(&'static str, Clock, SessionManager); 3] {
-    let clock = Clock::manual(START);
-    let cookie = SessionManager::signed(
-        SecretKey::new("a key of this test alone").unwrap(),
-        config.clone().clock(clock.clone()),
-    )
-    .unwrap();
-    let other = Clock::manual(START);
-    let store = MemoryStore::new().clock(other.clone());
-    let stored = SessionManager::stored(store, config.clone().clock(other.clone())).unwrap();
-    let third = Clock::manual(START);
-    let encrypted = SessionManager::encrypted(
-        SecretKey::new("a key of this test alone").unwrap(),
-        config.clone().clock(third.clone()),
-    )
-    .unwrap();
+/// The same settings for sessions in either cookie and in a store, in each layout, each with its clock.
+fn rooms(config: &SessionConfig) -> [(&'static str, Clock, SessionManager); 5] {
+    let key = || SecretKey::new("a key of this test alone").unwrap();
+    let clocked = || {
+        let clock = Clock::manual(START);
+        (clock.clone(), config.clone().clock(clock))
+    };
+    let stored = |name, layout| {
+        let (clock, config) = clocked();
+        let store = MemoryStore::new().clock(clock.clone());
+        let manager = SessionManager::stored(store, config.layout(layout));
+        (name, clock, manager.unwrap())
+    };
+    let (first, signed) = clocked();
+    let (second, encrypted) = clocked();
     [
-        ("cookie", clock, cookie),
-        ("encrypted", third, encrypted),
-        ("store", other, stored),
+        (
+            "cookie",
+            first,
+            SessionManager::signed(key(), signed).unwrap(),
+        ),
+        (
+            "encrypted",
+            second,
+            SessionManager::encrypted(key(), encrypted).unwrap(),
+        ),
+        stored("store", Layout::Flask),
+        stored("native", Layout::Native),
+        stored("sealed", Layout::Sealed),
     ]
 }
 
@@ -71,15 +79,15 @@ async fn s14_idle_time_ends_a_session_whatever_the_cookie_says() {
         let subject = request(&manager, &mut browser, Session::subject).await;
         assert_eq!(
             subject.as_deref(),
-            (room != "store").then_some("alice"),
+            manager.store().is_none().then_some("alice"),
             "{room}"
         );
         // The browser still has the cookie; nobody asks it how old that is.
         clock.advance(HOUR + Duration::from_secs(1));
         let refused = request(&manager, &mut browser, refusal).await;
-        let expected = match room {
-            "store" => Refusal::UnknownId,
-            _ => Refusal::Expired,
+        let expected = match manager.store() {
+            Some(_) => Refusal::UnknownId,
+            None => Refusal::Expired,
         };
         assert_eq!(refused, Some(expected), "{room}");
     }
@@ -121,9 +129,9 @@ async fn s15_activity_does_not_extend_the_absolute_lifetime() {
         clock.advance(HOUR / 2);
         let refused = request(&manager, &mut browser, refusal).await;
         // The store was told the same time, and has dropped the entry.
-        let expected = match room {
-            "store" => Refusal::UnknownId,
-            _ => Refusal::LifetimeOver,
+        let expected = match manager.store() {
+            Some(_) => Refusal::UnknownId,
+            None => Refusal::LifetimeOver,
         };
         assert_eq!(refused, Some(expected), "{room}");
     }

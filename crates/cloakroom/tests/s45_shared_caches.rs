@@ -12,7 +12,7 @@ use support::now::{SaveNow, SessionNow};
 
 /// Every way to look at a session, by name. The test below fails if a public method is missing here.
 type Look = fn(&Session);
-const READS: [(&str, Look); 22] = [
+const READS: [(&str, Look); 24] = [
     ("get", |session| drop(session.get::<Value>("a"))),
     ("get_or_insert_with", |session| {
         drop(session.get_or_insert_with("a", || 1));
@@ -28,6 +28,8 @@ const READS: [(&str, Look); 22] = [
         assert_eq!(session.to_tagged_json(), r#"{"a":1}"#);
     }),
     ("is_new", |session| assert!(!session.is_new())),
+    ("is_unknown", |session| assert!(!session.is_unknown())),
+    ("without_activity", Session::without_activity),
     ("is_modified", |session| assert!(!session.is_modified())),
     ("status", |session| {
         assert!(matches!(session.status(), Status::Loaded { .. }));
@@ -87,6 +89,7 @@ fn s45_the_lists_name_every_public_method() {
         include_str!("../src/session/mod.rs"),
         include_str!("../src/session/flash.rs"),
         include_str!("../src/session/identity.rs"),
+        include_str!("../src/session/activity.rs"),
         include_str!("../src/session/once.rs"),
     ];
     let named: Vec<&str> = READS.iter().chain(&WRITES).map(|(name, _)| *name).collect();

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use axum::{Router, routing::get};
 use cloakroom::{
     Clock, ConfigError, KeyRing, Protection, Refresh, Refusal, SecretKey, Session, SessionConfig,
-    SessionLayer, SessionManager, Status, testing::Browser,
+    SessionLayer, SessionManager, Status, store::MemoryStore, testing::Browser,
 };
 use http::{HeaderMap, HeaderValue, Request, Response};
 use support::{
@@ -134,6 +134,12 @@ fn s52_signed_cookies_are_accepted_until_the_end_date() {
     let config = config(&clock).accept_signed(keys, end);
     let manager = SessionManager::encrypted(new_key(), config).unwrap();
     assert_eq!(manager.accepts_signed_until(), Some(end));
+    let accepted = || {
+        let report = manager.report();
+        report.get("Signed cookies are accepted").map(str::to_owned)
+    };
+    let date = "Tue, 14 Nov 2023 23:13:20 GMT";
+    assert_eq!(accepted(), Some(format!("until {date}")));
     let cookie = signed(&clock);
 
     clock.advance(Duration::from_secs(3599));
@@ -177,6 +183,28 @@ fn s52_signed_cookies_are_accepted_until_the_end_date() {
         Refusal::BadSignature
     );
     assert!(manager.open_value_now(rewritten).is_ok());
+    assert_eq!(
+        accepted(),
+        Some(format!("no longer: they were until {date}"))
+    );
+}
+
+#[test]
+fn s67_the_report_tells_what_protects_the_cookie() {
+    let config = SessionConfig::native().tenant("acme");
+    let manager = SessionManager::encrypted(new_key(), config).unwrap();
+    let report = manager.report();
+    for (name, value) in [
+        ("Sessions live", "in an encrypted cookie"),
+        ("Who can read a session", "nobody without a secret key"),
+        ("Encryption", "AES-256-GCM-SIV"),
+        ("Tenant", "\"acme\""),
+        ("Padding", "to blocks of 64 bytes"),
+        ("Signed cookies are accepted", "never"),
+    ] {
+        assert_eq!(report.get(name), Some(value), "{report}");
+    }
+    assert_eq!(report.get("Signature"), None);
 }
 
 #[test]
@@ -232,7 +260,7 @@ fn a_session_that_came_signed_leaves_encrypted() {
 }
 
 #[test]
-fn settings_that_signed_sessions_would_not_heed_are_refused() {
+fn settings_that_other_sessions_would_not_heed_are_refused() {
     let unheeded = [
         (SessionConfig::default().tenant("acme"), "tenant"),
         (
@@ -246,6 +274,7 @@ fn settings_that_signed_sessions_would_not_heed_are_refused() {
             panic!("{error}")
         };
         assert_eq!(name, setting);
+        assert!(SessionManager::stored(MemoryStore::new(), config.clone()).is_err());
         assert!(SessionManager::encrypted(new_key(), config).is_ok());
     }
 }

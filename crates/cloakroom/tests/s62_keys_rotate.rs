@@ -4,7 +4,12 @@
 
 mod support;
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use cloakroom::{
     Clock, KeyRing, KeyState, KeyUsage, Keys, KeysError, Refusal, Reloaded, ScheduledKey,
@@ -346,6 +351,81 @@ fn s56_a_revocation_holds_from_the_reload_on() {
     assert!(opens(&manager(secret("a"), &clock), &cookie(&sessions)));
 }
 
+/// Whoever asks after the reload has returned is refused, while others read all the time.
+#[test]
+fn s56_a_revocation_holds_for_every_thread() {
+    /// Ends the readers, whatever becomes of the test.
+    struct End<'a>(&'a AtomicBool);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let clock = Clock::manual(NOW);
+    let keys = Keys::scheduled([key("k0")]).unwrap();
+    let sessions = manager(&keys, &clock);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _end = End(&done);
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    // Signed and opened under two rings, perhaps, so that either answer is right.
+                    let _ = opens(&sessions, &cookie(&sessions));
+                    clock.advance(Duration::from_secs(1));
+                }
+            });
+        }
+        for round in 0..200 {
+            let [old, new] = [round, round + 1].map(|number| format!("k{number}"));
+            let made = signed_by(&old, clock.unix_seconds());
+            let begins = clock.unix_seconds() + 2;
+            keys.replace([
+                key(&new).not_before(begins),
+                key("last"),
+                key(&old).revoked(),
+            ])
+            .unwrap();
+            assert!(!opens(&sessions, &made), "{old}");
+            assert!(
+                opens(&sessions, &signed_by(&new, clock.unix_seconds())),
+                "{new}"
+            );
+        }
+    });
+}
+
+#[cfg(feature = "encrypted")]
+#[test]
+fn s56_a_revocation_reaches_encrypted_cookies_and_those_that_are_signed_still() {
+    let clock = Clock::manual(NOW);
+    let until = std::time::UNIX_EPOCH + Duration::from_secs(2 * NOW);
+    let encrypting = Keys::scheduled([key("a"), key("b").not_before(NOW + 1)]).unwrap();
+    let signing = Keys::scheduled([key("flask")]).unwrap();
+    let config = config(&clock).accept_signed(&signing, until);
+    let sessions = SessionManager::encrypted(&encrypting, config).unwrap();
+    let (encrypted, signed) = (cookie(&sessions), signed_by("flask", NOW));
+    assert!(encrypted.starts_with("v1."));
+    assert!(opens(&sessions, &encrypted) && opens(&sessions, &signed));
+    assert_eq!(counts(&signing.usage_at(NOW)), [("flask", 1, Some(NOW))]);
+    assert_eq!(
+        counts(&sessions.key_usage()),
+        [("b", 0, None), ("a", 1, Some(NOW))]
+    );
+    // The new key encrypts from its time on.
+    clock.set(NOW + 1);
+    let by_b =
+        SessionManager::encrypted(secret("b"), SessionConfig::default().clock(clock.clone()));
+    assert!(opens(&by_b.unwrap(), &cookie(&sessions)));
+    encrypting.replace([key("a").revoked(), key("b")]).unwrap();
+    assert!(!opens(&sessions, &encrypted));
+    assert!(opens(&sessions, &signed));
+    signing
+        .replace([key("flask").revoked(), key("other")])
+        .unwrap();
+    assert!(!opens(&sessions, &signed));
+}
+
 #[test]
 fn s57_weak_keys_are_refused_wherever_keys_are_listed() {
     for (secret, expected) in [
@@ -532,6 +612,33 @@ fn s62_a_file_that_is_not_a_key_file_is_refused_with_what_is_wrong() {
     ));
 }
 
+proptest! {
+    /// A key file is the operator's own, but half of one, or another file, must not end the process.
+    #[test]
+    fn s59_no_text_panics_and_no_error_shows_a_secret(
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(
+            b"\"\\{}[],:0-x \xff\n".to_vec()
+        )), 0..6),
+        end in any::<prop::sample::Index>(),
+    ) {
+        let good = list(&[entry("a", r#", "not_before": "2023-11-14T23:13:20+01:00""#), entry("b", r#", "revoked": false"#)]);
+        let mut bytes = good.into_bytes();
+        for (place, byte) in cuts {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        if end.index(3) == 0 {
+            bytes.truncate(end.index(bytes.len()));
+        }
+        let file = File::new("");
+        fs::write(file.path(), bytes).unwrap();
+        if let Err(error) = Keys::from_file(file.path()) {
+            let shown = format!("{error} {error:?}");
+            prop_assert!(!shown.contains("secret of"), "{}", shown);
+        }
+    }
+}
+
 #[test]
 fn s62_a_file_says_all_that_code_can() {
     let file = File::new(
@@ -712,6 +819,37 @@ fn s62_what_each_key_verified_is_counted_across_reloads() {
         counts(&sessions.key_usage()),
         [("new", 1, Some(NOW + 10)), ("old", 0, None)]
     );
+}
+
+#[test]
+fn s62_a_key_that_ends_before_its_sessions_do_is_told() {
+    const DAY: u64 = 24 * 60 * 60;
+    let early = |keys: Vec<ScheduledKey>| {
+        let keys = Keys::scheduled(keys).unwrap();
+        keys.early_ends(Duration::from_secs(DAY))
+    };
+    let ends = |end| vec![key("old").not_after(end), key("new").not_before(NOW)];
+    assert_eq!(early(ends(NOW + DAY)), []);
+    assert_eq!(early(ends(NOW + DAY - 1)), [("old".to_owned(), NOW + DAY)]);
+    // The last cookie of the old key is good to its last second exactly if the key is.
+    for (end, good) in [(NOW + DAY, true), (NOW + DAY - 1, false)] {
+        let clock = Clock::manual(NOW - 1);
+        let config = config(&clock).lifetime(Duration::from_secs(DAY));
+        let sessions = SessionManager::signed(Keys::scheduled(ends(end)).unwrap(), config).unwrap();
+        let last = cookie(&sessions);
+        clock.set(NOW - 1 + DAY);
+        assert_eq!(opens(&sessions, &last), good);
+    }
+    // A later key does not matter, nor does what signs nothing.
+    let mut keys = ends(NOW + DAY);
+    keys.push(key("next").not_before(NOW + 5));
+    keys.push(key("stolen").not_after(NOW + 7).revoked());
+    assert_eq!(early(keys), []);
+    // Without another one, it signs to its end.
+    let keys = vec![key("a").not_before(5).not_after(9), key("b")];
+    assert_eq!(early(keys), [("a".to_owned(), 9 + DAY)]);
+    let ring = KeyRing::new(secret("a")).fallback(secret("b"));
+    assert_eq!(Keys::from(ring).early_ends(Duration::MAX), []);
 }
 
 #[test]

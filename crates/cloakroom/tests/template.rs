@@ -107,3 +107,37 @@ async fn templates_see_the_cookies_of_the_request() {
     let (page, _) = render("{{ request.cookies.theme }} {{ request.cookies['theme'] }} {{ 'other' in request.cookies }}", |_| {}).await;
     assert_eq!(page, "dark blue dark blue False");
 }
+
+#[tokio::test]
+async fn csrf_token_is_that_of_the_layer_and_the_same_wherever_it_stands() {
+    use cloakroom::csrf::{CsrfLayer, CsrfToken, CsrfTokens};
+    let page = |token: CsrfToken, globals: Globals| async move {
+        let mut environment = Environment::new();
+        let template = "{{ csrf_token() }} {{ csrf_token() }} {{ csrf_meta_tag() }}";
+        environment.add_template("page.html", template).unwrap();
+        let page = environment.get_template("page.html").unwrap();
+        let page = page.render(globals.into_value()).unwrap();
+        Html(page.replace(token.as_str(), "TOKEN"))
+    };
+    let tokens = CsrfTokens::new(support::app::key());
+    let routes = Router::new()
+        .route("/", get(page))
+        .layer(CsrfLayer::new(tokens.meta_name("a\"b")));
+    let mut app = App::new(routes, SessionConfig::default());
+    let expected = "TOKEN TOKEN <meta name=\"a&quot;b\" content=\"TOKEN\">";
+    assert_eq!(app.get_text("/").await, expected);
+    // Without the layer, a page that asks for a token is an error and no form without one.
+    let page = |globals: Globals| async move {
+        let mut environment = Environment::new();
+        environment
+            .add_template("page.html", "{{ csrf_token() }}")
+            .unwrap();
+        let page = environment.get_template("page.html").unwrap();
+        page.render(globals.into_value()).unwrap_err().to_string()
+    };
+    let mut app = App::new(
+        Router::new().route("/", get(page)),
+        SessionConfig::default(),
+    );
+    assert!(app.get_text("/").await.contains("csrf_token is unknown"));
+}

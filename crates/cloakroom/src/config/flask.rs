@@ -34,13 +34,16 @@ use crate::{
 /// So are Flask-Session's: with `SESSION_TYPE` sessions are kept in a [`store`](Self::store), the one that
 /// Flask-Session keeps them in, and `SESSION_PERMANENT`, `SESSION_USE_SIGNER`, `SESSION_KEY_PREFIX`,
 /// `SESSION_ID_LENGTH` and `SESSION_SERIALIZATION_FORMAT` mean what they mean there.
+///
+/// [`csrf`](Self::csrf) has Flask-WTF's (`WTF_CSRF_…`), and [`flask_login`](Self::flask_login) Flask-Login's
+/// (`REMEMBER_COOKIE_…`, `SESSION_PROTECTION`).
 #[derive(Clone, Default)]
 #[must_use]
 pub struct FlaskSettings {
     map: BTreeMap<String, Value>,
 }
 
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 31] = [
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
     "SESSION_COOKIE_NAME",
@@ -54,6 +57,26 @@ const KNOWN: [&str; 13] = [
     "SESSION_REFRESH_EACH_REQUEST",
     "MAX_COOKIE_SIZE",
     "APPLICATION_ROOT",
+    // Flask-WTF's
+    "WTF_CSRF_ENABLED",
+    "WTF_CSRF_CHECK_DEFAULT",
+    "WTF_CSRF_METHODS",
+    "WTF_CSRF_FIELD_NAME",
+    "WTF_CSRF_HEADERS",
+    "WTF_CSRF_META_NAME",
+    "WTF_CSRF_TIME_LIMIT",
+    "WTF_CSRF_SSL_STRICT",
+    "WTF_CSRF_SECRET_KEY",
+    // Flask-Login's
+    "SESSION_PROTECTION",
+    "REMEMBER_COOKIE_NAME",
+    "REMEMBER_COOKIE_DURATION",
+    "REMEMBER_COOKIE_DOMAIN",
+    "REMEMBER_COOKIE_PATH",
+    "REMEMBER_COOKIE_SECURE",
+    "REMEMBER_COOKIE_HTTPONLY",
+    "REMEMBER_COOKIE_SAMESITE",
+    "REMEMBER_COOKIE_REFRESH_EACH_REQUEST",
 ];
 
 impl FlaskSettings {
@@ -182,7 +205,7 @@ impl FlaskSettings {
         if let Some(partitioned) = self.bool("SESSION_COOKIE_PARTITIONED")? {
             config = config.partitioned(partitioned);
         }
-        if let Some(lifetime) = self.lifetime()? {
+        if let Some(lifetime) = self.seconds("PERMANENT_SESSION_LIFETIME")? {
             config = config.lifetime(lifetime);
         }
         match self.bool("SESSION_REFRESH_EACH_REQUEST")? {
@@ -204,6 +227,11 @@ impl FlaskSettings {
                 source,
             }),
         }
+    }
+
+    /// The entry as it is, `None` included, where that means something else than nothing.
+    pub(super) fn entry(&self, name: &str) -> Option<&Value> {
+        self.map.get(name)
     }
 
     pub(super) fn given(&self, name: &str) -> Option<&Value> {
@@ -232,19 +260,22 @@ impl FlaskSettings {
         }
     }
 
+    /// A number of seconds, or a `timedelta`, cut to whole seconds.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    fn lifetime(&self) -> Result<Option<Duration>, ConfigError> {
-        const NAME: &str = "PERMANENT_SESSION_LIFETIME";
-        let seconds = match self.given(NAME) {
+    pub(super) fn seconds(&self, name: &str) -> Result<Option<Duration>, ConfigError> {
+        let seconds = match self.given(name) {
             None => return Ok(None),
             Some(Value::Int(seconds)) => seconds.as_u64(),
+            Some(Value::TimeDelta(span)) => {
+                Duration::try_from(*span).ok().map(|span| span.as_secs())
+            }
             Some(Value::Float(seconds)) if (0.0..1e15).contains(seconds) => Some(*seconds as u64),
             Some(_) => None,
         };
         // A thousand million days is what Python's timedelta holds.
         match seconds.filter(|seconds| *seconds < 86_400 * 1_000_000_000) {
             Some(seconds) => Ok(Some(Duration::from_secs(seconds))),
-            None => Err(wrong(NAME, "a number of seconds, not negative")),
+            None => Err(wrong(name, "a number of seconds, not negative")),
         }
     }
 
@@ -253,7 +284,14 @@ impl FlaskSettings {
             let theirs = flask_session::NAMES.iter().map(|(name, _)| *name);
             KNOWN.iter().copied().chain(theirs)
         };
-        let starts = ["SESSION_", "PERMANENT_SESSION", "SECRET_KEY", "MAX_COOKIE_"];
+        let starts = [
+            "SESSION_",
+            "PERMANENT_SESSION",
+            "SECRET_KEY",
+            "MAX_COOKIE_",
+            "WTF_CSRF_",
+            "REMEMBER_COOKIE_",
+        ];
         for name in self.map.keys() {
             let ours = starts.iter().any(|start| name.starts_with(start));
             if !ours || known().any(|known| known == name) {
@@ -272,7 +310,7 @@ impl FlaskSettings {
     }
 }
 
-fn key(name: &str, value: &Value) -> Result<SecretKey, ConfigError> {
+pub(super) fn key(name: &str, value: &Value) -> Result<SecretKey, ConfigError> {
     let named = |source: SecretKeyError| ConfigError::Key {
         name: name.to_owned(),
         source,

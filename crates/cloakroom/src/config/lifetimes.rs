@@ -110,6 +110,7 @@ impl SessionConfig {
 
     /// Whether the session has to say when it began, and does not yet.
     pub(crate) fn lacks_beginning(&self, state: &State, format: &Format) -> bool {
-        self.absolute_lifetime.is_some() && !state.is_bare() && state.created(format).is_none()
+        let needed = self.absolute_lifetime.is_some() || self.user_sessions.is_some();
+        needed && !state.is_bare() && state.created(format).is_none()
     }
 }

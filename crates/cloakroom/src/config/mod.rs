@@ -3,11 +3,16 @@
 #[cfg(feature = "encrypted")]
 mod encrypted;
 mod flask;
+mod flask_login;
 mod flask_session;
+mod flask_wtf;
 mod lifetimes;
 mod max_sessions;
+mod outage;
 mod sqlalchemy;
 mod stored;
+mod transport;
+mod user_sessions;
 
 use std::time::Duration;
 
@@ -16,8 +21,10 @@ pub(crate) use encrypted::EncryptedSettings;
 pub use flask::FlaskSettings;
 pub use lifetimes::AssuranceLevel;
 pub use max_sessions::MaxSessions;
+pub use outage::OutagePolicy;
 pub use stored::Layout;
 pub(crate) use stored::StoreSettings;
+pub use user_sessions::UserSessions;
 
 use crate::{
     Clock,
@@ -63,8 +70,11 @@ pub struct SessionConfig {
     pub(crate) legacy_epoch: bool,
     pub(crate) max_inflated_size: usize,
     pub(crate) clock: Clock,
+    /// The header in which the proxy in front says how the request came; none: anything goes.
+    pub(crate) transport: Option<http::HeaderName>,
     pub(crate) stored: StoreSettings,
     pub(crate) observer: Observer,
+    pub(crate) user_sessions: Option<UserSessions>,
     #[cfg(feature = "encrypted")]
     pub(crate) encrypted: EncryptedSettings,
 }
@@ -126,8 +136,10 @@ impl Default for SessionConfig {
             legacy_epoch: false,
             max_inflated_size: crate::token::payload::DEFAULT_MAX_SIZE,
             clock: Clock::system(),
+            transport: None,
             stored: StoreSettings::default(),
             observer: Observer::default(),
+            user_sessions: None,
             #[cfg(feature = "encrypted")]
             encrypted: EncryptedSettings::default(),
         }
@@ -153,7 +165,8 @@ impl SessionConfig {
     }
 
     /// What a site without Flask should have: [`default`](Self::default), but the cookie is named
-    /// `__Host-session` and never compressed.
+    /// `__Host-session` and never compressed, and in a store nobody finds what a login takes
+    /// ([`Layout::Native`]; choose [`Layout::Sealed`] and nobody finds anything else either).
     ///
     /// Browsers take a cookie of that name over https only, for the whole host and from no other host
     /// (RFC 6265bis, section 4.1.3), so no subdomain can plant one. For development over plain http write
@@ -165,6 +178,7 @@ impl SessionConfig {
             ..Self::default()
         }
         .cookie_name("__Host-session")
+        .layout(Layout::Native)
     }
 
     /// The cookie's name; `session` unless set. Flask's `SESSION_COOKIE_NAME`.
@@ -253,14 +267,14 @@ impl SessionConfig {
     }
 
     /// The salt that keeps these tokens apart from others under the same key; `cookie-session` unless
-    /// set, as in Flask's session interface.
+    /// set, as in Flask's session interface. Of encrypted sessions it is the purpose that their key is for.
     pub fn salt(mut self, salt: impl Into<Vec<u8>>) -> Self {
         self.salt = salt.into();
         self
     }
 
     /// The hash under the signature; SHA-1 unless set, as in Flask's session interface (its use in HMAC
-    /// is not affected by SHA-1's collisions).
+    /// is not affected by SHA-1's collisions). Encrypted sessions have none.
     pub fn digest(mut self, digest: Digest) -> Self {
         self.digest = digest;
         self

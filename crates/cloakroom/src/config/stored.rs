@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::SessionConfig;
+use super::{OutagePolicy, SessionConfig};
 use crate::{format::Serialization, secret::Keys};
 
 /// What a session's entry in the store looks like.
@@ -44,6 +44,7 @@ pub(crate) struct StoreSettings {
     pub(crate) tombstone: Duration,
     pub(crate) commit_deadline: Duration,
     pub(crate) retry_after: Duration,
+    pub(crate) on_outage: OutagePolicy,
     /// Whether the settings name a store, so that sessions in the cookie would be a mistake.
     pub(crate) demanded: bool,
 }
@@ -60,6 +61,7 @@ impl Default for StoreSettings {
             tombstone: Duration::from_secs(10 * 60),
             commit_deadline: Duration::from_secs(10),
             retry_after: Duration::from_secs(2),
+            on_outage: OutagePolicy::Require,
             demanded: false,
         }
     }

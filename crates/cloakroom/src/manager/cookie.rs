@@ -7,7 +7,13 @@ use std::{
 
 use http::HeaderValue;
 
-use super::{expires, seal::Seal, unsendable};
+use super::{
+    expires,
+    register::Standing,
+    registration::{Kept, Registration},
+    seal::Seal,
+    unsendable,
+};
 use crate::{
     ConfigError, Error,
     config::{CookieLimit, Profile, Refresh, SessionConfig},
@@ -16,8 +22,8 @@ use crate::{
     json::JsonError,
     secret::{KeyUsage, Keys, Prepared},
     session::{
-        Backend, Change, Commit, CookieCommit, Entries, EventKind, Home, Protection, Refusal,
-        Session, State, Status, decide_cookie,
+        Activity, Backend, Change, Commit, CookieCommit, Devices, Entries, EventKind, Home,
+        Protection, Refusal, Session, State, Status, decide_cookie,
     },
 };
 
@@ -26,10 +32,11 @@ pub(super) struct CookieSessions {
     pub(super) cookie: PreparedCookie,
     pub(super) config: SessionConfig,
     seal: Prepared<Seal>,
-    protection: Protection,
+    pub(super) protection: Protection,
     format: Format,
     /// How old a cookie may be before a request that only reads renews it; none: it never does.
     renew_after: Option<u64>,
+    pub(super) registration: Option<Registration>,
 }
 
 impl CookieSessions {
@@ -41,6 +48,7 @@ impl CookieSessions {
         // The rules are checked here; the size is checked with the largest keys at hand, when saving.
         config.cookie.clone().rules(Rules::Strict).prepare()?;
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
+        keys.serve(config.longest_idle());
         let now = config.clock.unix_seconds();
         let settings = config.clone();
         let seal = Prepared::new(keys, now, move |ring| {
@@ -55,6 +63,7 @@ impl CookieSessions {
             seal,
             protection,
             format: Format::Tagged(config.format.clone()),
+            registration: Registration::new(Kept::InCookie, None, &config)?,
             config,
             renew_after,
         })
@@ -84,6 +93,21 @@ impl CookieSessions {
             return Err(Refusal::LifetimeOver);
         }
         Ok(Session::new(state, self.clone()))
+    }
+
+    /// Why a session whose cookie was good is none any more, if it was ended from elsewhere.
+    pub(super) async fn check(&self, session: &Session) -> Result<Option<Refusal>, Error> {
+        let Some(registration) = &self.registration else {
+            return Ok(None);
+        };
+        let began = session.with_state(|state| match &state.status {
+            Status::Loaded { signed_at, .. } => state.created(&self.format).or_else(|| {
+                let since = signed_at.duration_since(UNIX_EPOCH);
+                since.ok().map(|since| since.as_secs())
+            }),
+            _ => None,
+        });
+        registration.check(session, began).await
     }
 
     pub(super) fn session(self: &Arc<Self>, entries: Entries, status: Status) -> Session {
@@ -123,7 +147,11 @@ impl CookieSessions {
         if changed {
             return Change::Modified;
         }
-        let due = match (self.config.refresh, self.renew_after, &state.status) {
+        let due = match (
+            state.activity.refresh(self.config.refresh),
+            self.renew_after,
+            &state.status,
+        ) {
             // It was written the way that is being left.
             (Refresh::After(_) | Refresh::EachRequest, _, Status::Loaded { protection, .. })
                 if *protection != self.protection =>
@@ -131,7 +159,7 @@ impl CookieSessions {
                 true
             }
             (Refresh::EachRequest, ..) => state.permanent(&self.format),
-            (_, Some(after), Status::Loaded { signed_at, .. }) => {
+            (Refresh::After(_), Some(after), Status::Loaded { signed_at, .. }) => {
                 let now = UNIX_EPOCH + Duration::from_secs(self.config.clock.unix_seconds());
                 now.duration_since(*signed_at)
                     .is_ok_and(|age| age.as_secs() > after)
@@ -192,14 +220,65 @@ impl Backend for CookieSessions {
         &self.config
     }
 
+    fn devices(&self) -> Option<&dyn Devices> {
+        self.registration.as_ref().map(|it| it as &dyn Devices)
+    }
+
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {
+        match &self.registration {
+            None => Commit::Done(self.set_or_delete(session)),
+            Some(registration) => Commit::Pending(Box::pin(self.save(registration, session))),
+        }
+    }
+}
+
+impl CookieSessions {
+    /// Tells the register what is about to become of the session, then makes the header.
+    async fn save(
+        &self,
+        registration: &Registration,
+        session: &Session,
+    ) -> Result<Option<HeaderValue>, Error> {
+        let (commit, login, ttl) = session.with_state(|state| {
+            let (commit, _) = self.decide(state);
+            let ttl = self.config.time_to_live(state, &self.format);
+            (commit, state.login.is_some(), ttl)
+        });
+        match commit {
+            CookieCommit::Set if login => {
+                registration.enter(session, &self.format, None, ttl).await?;
+            }
+            CookieCommit::Set => match registration.renew(session, ttl).await {
+                Ok(Standing::Good) => {}
+                Ok(Standing::Ended) => {
+                    session.tell(EventKind::Gone);
+                    return Ok(None);
+                }
+                // Whether the session is good is asked again when the cookie comes back.
+                Err(error) => tracing::warn!(%error, "a session was not renewed in the list"),
+            },
+            CookieCommit::Nothing | CookieCommit::Delete => {}
+        }
+        registration.leave(session, &self.format).await?;
+        self.set_or_delete(session)
+    }
+
+    /// What the cookie needs.
+    fn decide(&self, state: &mut State) -> (CookieCommit, Change) {
+        let loaded = matches!(state.status, Status::Loaded { .. });
+        let renewable = loaded && state.activity == Activity::Counts;
+        if (state.modified || renewable) && self.config.lacks_beginning(state, &self.format) {
+            state.stamp(&self.format, self.config.clock.unix_seconds());
+        }
+        let change = self.change(state);
+        (decide_cookie(state.is_empty(), change), change)
+    }
+
+    fn set_or_delete(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
         let (header, happened) = session.with_state(|state| {
             let loaded = matches!(state.status, Status::Loaded { .. });
-            if (state.modified || loaded) && self.config.lacks_beginning(state, &self.format) {
-                state.stamp(&self.format, self.config.clock.unix_seconds());
-            }
-            let change = self.change(state);
-            match decide_cookie(state.is_empty(), change) {
+            let (commit, change) = self.decide(state);
+            match commit {
                 CookieCommit::Nothing => (Ok(None), None),
                 CookieCommit::Set => {
                     let header = self.set(state).map(Some);
@@ -215,7 +294,7 @@ impl Backend for CookieSessions {
         if let (Ok(_), Some(happened)) = (&header, happened) {
             session.tell(happened);
         }
-        Commit::Done(header)
+        header
     }
 }
 

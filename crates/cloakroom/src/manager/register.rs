@@ -26,9 +26,10 @@ use std::{collections::HashSet, time::Duration};
 
 use sha2::{Digest, Sha256};
 
+pub(super) use self::bulk::delete_sessions;
 pub(crate) use self::entry::{NewSession, SessionEntry};
 use self::{
-    bulk::{delete_sessions, find_gone},
+    bulk::find_gone,
     entry::{AllEnded, Former, LAST_SECOND, MOST_SESSIONS, SubjectEntry},
     everyone::Everyone,
     recent::{Known, Recent, Ticket},

@@ -1,10 +1,16 @@
+#[cfg(feature = "encrypted")]
+use std::time::UNIX_EPOCH;
 use std::{fmt, time::Duration};
 
 use super::{Room, SessionManager};
 use crate::{
-    config::{CookieLimit, Profile, Refresh, SessionConfig},
+    config::{CookieLimit, Layout, MaxSessions, OutagePolicy, Profile, Refresh, SessionConfig},
     format::Serialization,
+    secret::{KeyState, KeyUsage},
+    session::{Protection, Ticket},
 };
+#[cfg(feature = "encrypted")]
+use crate::{http_date::HttpDate, token::encrypted::Padding};
 
 /// How sessions are handled under the settings in use, in words: the documentation of session handling that
 /// ASVS 5.0 asks for (7.1.1 to 7.1.3), for an audit or a page of an operator.
@@ -57,15 +63,24 @@ impl SessionManager {
         lines.extend(cookie(config, &self.cookie().attributes()));
         lines.extend(lifetimes(config));
         match &self.room {
-            Room::Cookie(_) => lines.extend(in_the_cookie(config)),
+            Room::Cookie(sessions) => {
+                lines.extend(in_the_cookie(config));
+                lines.extend(protection(config, sessions.protection));
+            }
             Room::Store(_) => lines.extend(in_a_store(config)),
         }
+        lines.extend(users(config));
+        lines.extend(self.key_usage().iter().map(|key| ("Key", shown_key(key))));
         SessionReport(lines)
     }
 
     fn place(&self) -> String {
         match &self.room {
-            Room::Cookie(_) => "in a signed cookie".to_owned(),
+            Room::Cookie(sessions) => match sessions.protection {
+                Protection::Signed => "in a signed cookie".to_owned(),
+                #[cfg(feature = "encrypted")]
+                Protection::Encrypted => "in an encrypted cookie".to_owned(),
+            },
             Room::Store(sessions) => format!("in a store ({})", sessions.store.name()),
         }
     }
@@ -83,11 +98,16 @@ fn cookie(config: &SessionConfig, attributes: &str) -> Vec<(&'static str, String
         CookieLimit::Warn(0) => "none".to_owned(),
         CookieLimit::Warn(bytes) => format!("a warning above {bytes} bytes"),
     };
+    let plain_http = match &config.transport {
+        Some(header) => format!("refused, by what {header} says"),
+        None => "left to the browser and the cookie's Secure".to_owned(),
+    };
     vec![
         ("Cookie", config.cookie.name().to_owned()),
         ("Cookie attributes", attributes.to_owned()),
         ("Cookie size limit", limit),
         ("Shared caches", shared_caches.to_owned()),
+        ("Plain http", plain_http),
     ]
 }
 
@@ -114,25 +134,103 @@ fn lifetimes(config: &SessionConfig) -> Vec<(&'static str, String)> {
     ]
 }
 
+fn users(config: &SessionConfig) -> Vec<(&'static str, String)> {
+    let Some(users) = &config.user_sessions else {
+        return vec![("Sessions of a user", "not kept track of".to_owned())];
+    };
+    let most = match users.max_sessions {
+        None => "listed; beyond 1000 the oldest ends".to_owned(),
+        Some(MaxSessions::EndOldest(most)) => format!("listed; beyond {most} the oldest ends"),
+        Some(MaxSessions::RefuseNewest(most)) => {
+            format!("listed; a login beyond {most} is refused")
+        }
+    };
+    vec![("Sessions of a user", most)]
+}
+
+fn shown_key(key: &KeyUsage) -> String {
+    let does = match key.state {
+        KeyState::Signs => "signs",
+        KeyState::Verifies => "only verifies",
+        KeyState::Ended => "has ended",
+        KeyState::Revoked => "is revoked",
+    };
+    format!("{} {does}", key.id)
+}
+
 fn in_the_cookie(config: &SessionConfig) -> Vec<(&'static str, String)> {
     vec![
         (
-            "Who can read a session",
-            "whoever has the cookie".to_owned(),
-        ),
-        (
             "After a logout",
-            "a copy of the cookie is good until it expires".to_owned(),
+            match &config.user_sessions {
+                None => "a copy of the cookie is good until it expires".to_owned(),
+                Some(users) => {
+                    format!("a copy of the cookie is refused after {}", shown(users.lag))
+                }
+            },
         ),
         (
             "Requests at the same time",
             "the last cookie to reach the browser wins".to_owned(),
         ),
-        ("Signature", format!("HMAC, {:?}", config.digest)),
         (
             "Largest session when inflated",
             format!("{} bytes", config.max_inflated_size),
         ),
+    ]
+}
+
+fn protection(config: &SessionConfig, protection: Protection) -> Vec<(&'static str, String)> {
+    match protection {
+        Protection::Signed => vec![
+            (
+                "Who can read a session",
+                "whoever has the cookie".to_owned(),
+            ),
+            ("Signature", format!("HMAC, {:?}", config.digest)),
+        ],
+        #[cfg(feature = "encrypted")]
+        Protection::Encrypted => encryption(config),
+    }
+}
+
+#[cfg(feature = "encrypted")]
+fn encryption(config: &SessionConfig) -> Vec<(&'static str, String)> {
+    let settings = &config.encrypted;
+    let tenant = match &settings.tenant {
+        None => "none".to_owned(),
+        Some(tenant) => format!("{tenant:?}"),
+    };
+    let padding = match settings.padding {
+        Padding::None => "none".to_owned(),
+        Padding::Blocks(block) => format!("to blocks of {block} bytes"),
+    };
+    let signed = match &settings.accept_signed {
+        None => "never".to_owned(),
+        Some(accept) => {
+            let until = accept.until.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let until = until.as_secs();
+            let date = i64::try_from(until)
+                .ok()
+                .and_then(HttpDate::from_unix_seconds);
+            let date = date.map_or("the year 10000 or later".to_owned(), |date| {
+                date.to_string()
+            });
+            match until <= config.clock.unix_seconds() {
+                true => format!("no longer: they were until {date}"),
+                false => format!("until {date}"),
+            }
+        }
+    };
+    vec![
+        (
+            "Who can read a session",
+            "nobody without a secret key".to_owned(),
+        ),
+        ("Encryption", "AES-256-GCM-SIV".to_owned()),
+        ("Tenant", tenant),
+        ("Padding", padding),
+        ("Signed cookies are accepted", signed),
     ]
 }
 
@@ -145,11 +243,27 @@ fn in_a_store(config: &SessionConfig) -> Vec<(&'static str, String)> {
         Some(_) => "yes",
         None => "no",
     };
-    vec![
-        (
-            "Who can read a session",
-            "whoever can read the store".to_owned(),
+    let (readers, copy, bits) = match stored.layout {
+        Layout::Flask => (
+            "whoever can read the store",
+            "logs in as everybody in it",
+            stored.id_length * 8,
         ),
+        Layout::Native => (
+            "whoever can read the store",
+            "logs nobody in, and shows the sessions",
+            Ticket::BITS,
+        ),
+        #[cfg(feature = "encrypted")]
+        Layout::Sealed => (
+            "whoever has both the store and the cookie",
+            "logs nobody in, and shows how many sessions there are, how large and of when",
+            Ticket::BITS,
+        ),
+    };
+    vec![
+        ("Who can read a session", readers.to_owned()),
+        ("A copy of the store", copy.to_owned()),
         (
             "After a logout",
             format!(
@@ -161,17 +275,24 @@ fn in_a_store(config: &SessionConfig) -> Vec<(&'static str, String)> {
             "Requests at the same time",
             "no change is lost: each is done again on what the others left".to_owned(),
         ),
-        ("Random bits of an id", (stored.id_length * 8).to_string()),
+        ("Random bits of an id", bits.to_string()),
         ("Ids are signed", signed.to_owned()),
         ("Entries' format", format.to_owned()),
         ("Keys of entries begin with", stored.key_prefix.clone()),
         ("A commit is tried for", shown(stored.commit_deadline)),
         (
             "When the store is down",
-            format!(
-                "503, to be tried again after {}; nobody is logged out",
-                shown(stored.retry_after)
-            ),
+            match stored.on_outage {
+                OutagePolicy::Require => format!(
+                    "503, to be tried again after {}; nobody is logged out",
+                    shown(stored.retry_after)
+                ),
+                OutagePolicy::Degrade => format!(
+                    "pages that do not know who asks, 503 where that is needed, to be tried again after {}; nobody \
+                     is logged out",
+                    shown(stored.retry_after)
+                ),
+            },
         ),
     ]
 }

@@ -4,8 +4,6 @@ use std::time::Duration;
 #[cfg(feature = "encrypted")]
 use std::time::{SystemTime, UNIX_EPOCH};
 
-#[cfg(feature = "encrypted")]
-use crate::token::encrypted::{OpenError, Purpose, SealError, Sealer};
 use crate::{
     Error,
     config::SessionConfig,
@@ -16,6 +14,11 @@ use crate::{
         signed::{SignerOptions, TimestampSigner, TokenError, TokenErrorReason},
     },
 };
+#[cfg(feature = "encrypted")]
+use crate::{
+    secret::{Keys, Prepared},
+    token::encrypted::{OpenError, Purpose, SealError, Sealer},
+};
 
 /// All that is made of a key ring.
 pub(super) enum Seal {
@@ -24,7 +27,7 @@ pub(super) enum Seal {
     Encrypted {
         sealer: Box<Sealer>,
         /// While a site moves: what reads the cookies of before, and until when.
-        signed: Option<(TimestampSigner, SystemTime)>,
+        signed: Option<(Prepared<TimestampSigner>, SystemTime)>,
     },
 }
 
@@ -45,7 +48,7 @@ impl Seal {
             Protection::Encrypted => Self::Encrypted {
                 sealer: Box::new(sealer(keys, config)),
                 signed: (config.encrypted.accept_signed.as_ref())
-                    .map(|accept| (signer(&accept.keys, config), accept.until)),
+                    .map(|accept| (prepared_signer(accept.keys.clone(), config), accept.until)),
             },
         }
     }
@@ -64,7 +67,10 @@ impl Seal {
                 // What looks encrypted is never tried as a signed one, nor the other way round.
                 _ if Sealer::is_token(token) => decrypt(sealer, token, now, config),
                 Some((signer, until)) if is_before(now, *until) => {
-                    unsign(signer, token, now, config)
+                    let signer = signer.at(now);
+                    let unsealed = unsign(&signer.value, token, now, config)?;
+                    signer.verified(unsealed.key_index, now);
+                    Ok(unsealed)
                 }
                 _ => Err(Refusal::BadSignature),
             },
@@ -76,6 +82,13 @@ impl Seal {
         &self,
         document: &[u8],
         now: u64,
+        #[cfg_attr(
+            not(feature = "encrypted"),
+            expect(
+                unused_variables,
+                reason = "a signed cookie only tells when it was made"
+            )
+        )]
         ttl: Duration,
         config: &SessionConfig,
     ) -> Result<Vec<u8>, Error> {
@@ -108,19 +121,6 @@ impl Seal {
     }
 }
 
-/// A setting that this protection would not heed although safety hangs on it.
-pub(super) fn unheeded(protection: Protection, config: &SessionConfig) -> Option<&'static str> {
-    match protection {
-        #[cfg(feature = "encrypted")]
-        Protection::Signed if config.encrypted.tenant.is_some() => Some("tenant"),
-        #[cfg(feature = "encrypted")]
-        Protection::Signed if config.encrypted.accept_signed.is_some() => Some("accept_signed"),
-        #[cfg(feature = "encrypted")]
-        Protection::Encrypted => None,
-        Protection::Signed => None,
-    }
-}
-
 fn signer(keys: &KeyRing, config: &SessionConfig) -> TimestampSigner {
     let options = SignerOptions::flask()
         .digest(config.digest)
@@ -128,6 +128,13 @@ fn signer(keys: &KeyRing, config: &SessionConfig) -> TimestampSigner {
     TimestampSigner::with_options(keys.clone(), &config.salt, &options)
         .leeway(config.leeway)
         .legacy_epoch(config.legacy_epoch)
+}
+
+/// With keys of its own, which are replaced at other times than those that encrypt.
+#[cfg(feature = "encrypted")]
+fn prepared_signer(keys: Keys, config: &SessionConfig) -> Prepared<TimestampSigner> {
+    let (now, settings) = (config.clock.unix_seconds(), config.clone());
+    Prepared::new(keys, now, move |ring| signer(ring, &settings))
 }
 
 fn unsign(

@@ -1,4 +1,5 @@
 mod codec;
+mod everything;
 mod plan;
 mod relocate;
 
@@ -13,6 +14,8 @@ use self::{
 };
 use super::{
     expires,
+    register::Standing,
+    registration::{Kept, Registration},
     renewals::Renewals,
     turns::{Turns, jitter},
     unsendable,
@@ -24,8 +27,8 @@ use crate::{
     format::Format,
     secret::{KeyUsage, Keys, Prepared},
     session::{
-        Backend, Commit, Entries, Entry, EventKind, Home, Refusal, Session, SessionId, State,
-        Status, Stored,
+        Backend, Commit, Devices, Entries, Entry, EventKind, Home, Refusal, Session, SessionId,
+        State, Status, Stored,
     },
     store::{
         CreateError, DeleteError, Record, ReplaceError, Store, StoreError, StoreErrorKind,
@@ -46,6 +49,7 @@ pub(super) struct StoredSessions {
     renew_after: Option<u64>,
     renewals: Renewals,
     turns: Turns,
+    pub(super) registration: Option<Registration>,
 }
 
 /// Flask-Session's salt for signed ids.
@@ -70,6 +74,7 @@ impl StoredSessions {
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
         let settings = &config.stored;
         let signer = settings.id_keys.clone().map(|keys| {
+            keys.serve(config.longest_idle());
             Prepared::new(keys, config.clock.unix_seconds(), |ring| {
                 Signer::with_options(ring.clone(), ID_SALT, &SignerOptions::flask())
             })
@@ -81,12 +86,13 @@ impl StoredSessions {
         };
         Ok(Self {
             cookie,
-            store,
             codec,
             signer,
             renew_after: renew_after.map(|after| after.as_secs()),
             renewals: Renewals::new(),
             turns: Turns::new(),
+            registration: Registration::new(Kept::InStore, Some(&store), &config)?,
+            store,
             config,
         })
     }
@@ -117,7 +123,14 @@ impl StoredSessions {
         let mut stored = self.stored(Entry::Live { id, base }, permanent);
         stored.key_retired = key_retired;
         state.home = Home::Store(Box::new(stored));
-        Ok(Ok(Session::new(state, self.clone())))
+        let began = state.created(self.codec.format());
+        let session = Session::new(state, self.clone());
+        if let Some(registration) = &self.registration
+            && let Some(refusal) = registration.check(&session, began).await?
+        {
+            return Ok(Err(refusal));
+        }
+        Ok(Ok(session))
     }
 
     /// A session that no entry holds yet.
@@ -213,6 +226,7 @@ impl StoredSessions {
                 Outcome::NotRenewed => return Ok(None),
                 Outcome::Written(mark, record) => {
                     self.committed(mark, session, record);
+                    self.listed(&plan, session).await;
                     if let Some(happened) = happened(&plan.step, session) {
                         session.tell(happened);
                     }
@@ -222,6 +236,7 @@ impl StoredSessions {
                     if let Step::Delete(..) = plan.step {
                         session.tell(EventKind::Destroyed);
                     }
+                    self.listed(&plan, session).await;
                     session.with_state(State::ended);
                     return self.cookie.delete_header().map(Some).map_err(unsendable);
                 }
@@ -257,6 +272,7 @@ impl StoredSessions {
             Step::Touch(key) => match self.store.touch(key, ttl).await {
                 Ok(()) => {
                     self.renewed(key);
+                    self.listed(plan, session).await;
                     session.tell(EventKind::Renewed);
                     Ok(Outcome::Unchanged)
                 }
@@ -268,7 +284,9 @@ impl StoredSessions {
                 }
             },
             Step::Create(draft) => {
-                let (id, base) = self.create(draft, ttl).await?;
+                let Some((id, base)) = self.create(session, draft, ttl).await? else {
+                    return Ok(Outcome::Gone);
+                };
                 session.with_state(|state| state.enter(id, base));
                 Ok(Outcome::Written(plan.mark, None))
             }
@@ -299,16 +317,28 @@ impl StoredSessions {
         }
     }
 
-    /// An entry under a new id.
-    async fn create(&self, draft: &Draft, ttl: Duration) -> Result<(SessionId, Record), Error> {
+    /// An entry under a new id; none if the session was ended from elsewhere.
+    async fn create(
+        &self,
+        session: &Session,
+        draft: &Draft,
+        ttl: Duration,
+    ) -> Result<Option<(SessionId, Record)>, Error> {
         for _ in 0..MOST_COLLISIONS {
             let id = self.codec.generate()?;
             let key = self.key(&id);
             let value = self.codec.encode(&id, draft)?;
+            if let Some(registration) = &self.registration {
+                let format = self.codec.format();
+                let entered = registration.enter(session, format, Some(&key), ttl);
+                if entered.await? == Standing::Ended {
+                    return Ok(None);
+                }
+            }
             match self.store.create(&key, value, ttl).await {
                 Ok(record) => {
                     self.renewed(&key);
-                    return Ok((id, record));
+                    return Ok(Some((id, record)));
                 }
                 Err(CreateError::Exists) => {}
                 Err(CreateError::Failed(error)) => return Err(self.failed(error)),
@@ -317,6 +347,22 @@ impl StoredSessions {
         Err(Error::Random(
             "several new ids in a row were taken".to_owned(),
         ))
+    }
+
+    /// The store has what the plan was: the list of the user's sessions follows. It is corrected by what is done
+    /// next if this fails.
+    async fn listed(&self, plan: &Plan, session: &Session) {
+        let Some(registration) = &self.registration else {
+            return;
+        };
+        let renewed = match plan.step {
+            Step::Touch(_) | Step::Replace(..) => registration.renew(session, plan.ttl).await,
+            _ => Ok(Standing::Good),
+        };
+        let left = registration.leave(session, self.codec.format()).await;
+        if let Err(error) = renewed.and(left) {
+            tracing::warn!(%error, "the list of a user's sessions is behind");
+        }
     }
 
     /// What the session's entry holds by now; none if it is the session's no more.
@@ -406,6 +452,10 @@ impl Backend for StoredSessions {
 
     fn config(&self) -> &SessionConfig {
         &self.config
+    }
+
+    fn devices(&self) -> Option<&dyn Devices> {
+        self.registration.as_ref().map(|it| it as &dyn Devices)
     }
 
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {

@@ -58,6 +58,11 @@ impl Session {
     /// # }
     /// ```
     pub fn flash(&self, category: impl Into<Value>, message: impl Into<Value>) {
+        // What it tells of has happened, so it is no reason to answer with an error.
+        if let Some(error) = self.read().nowhere() {
+            tracing::warn!(%error, "flashed message lost");
+            return;
+        }
         let Some(mut state) = self.write_late("flash") else {
             return;
         };
@@ -75,6 +80,9 @@ impl Session {
     /// message flashed after that call waits for the next request.
     #[doc(alias = "get_flashed_messages")]
     pub fn flashes(&self) -> Vec<Flash> {
+        if self.read().nowhere().is_some() {
+            return Vec::new();
+        }
         let Some(mut state) = self.write_late("flashes") else {
             return Vec::new();
         };

@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Login, Operation, Session, State};
+use super::{Handle, Login, Operation, Session, State};
 use crate::{Error, format::Format, value::Value};
 
 /// The key of the user's id: Flask-Login's own.
@@ -13,7 +13,7 @@ pub(crate) const AUTHENTICATED_AT: &str = "_auth_time";
 pub(crate) const LEVEL: &str = "_auth_level";
 /// When the session began, in unix seconds: at the login, or when it was first stored.
 pub(crate) const CREATED: &str = "_created";
-/// What a session in a cookie is called in lists and logs.
+/// What the session is called in the list of its user's sessions.
 pub(crate) const HANDLE: &str = "_sid";
 /// Who has given a password and owes a second proof.
 const PENDING: &str = "_pending_user_id";
@@ -40,12 +40,20 @@ impl Session {
         let login = login.into();
         let now = self.now();
         let format = self.format();
+        let handle = match self.config().user_sessions {
+            Some(_) => Some(Handle::generate().map_err(|error| Error::Random(error.to_string()))?),
+            None => None,
+        };
         let mut state = self.write_open()?;
+        state.leave(format);
         if state
             .subject(format)
             .is_some_and(|other| other != login.subject)
         {
             state.clear(format);
+        }
+        if let Some(handle) = handle {
+            state.insert(format, HANDLE, handle.to_string().into())?;
         }
         state.remove(format, PENDING);
         state.remove(format, PENDING_SINCE);
@@ -89,6 +97,9 @@ impl Session {
     }
 
     /// Logs out: ends the session as [`destroy`](Self::destroy) does.
+    ///
+    /// It takes effect with the response. If the store cannot do it, the response is a 503 whatever the handler
+    /// answers, also where a route goes on without a store: nobody is told to be logged out who is not.
     #[doc(alias = "logout_user")]
     pub fn logout(&self) {
         self.destroy();
@@ -143,6 +154,11 @@ impl Session {
         self.read().created(self.format()).map(moment)
     }
 
+    /// What the session is called in the list of its user's sessions, if it is there.
+    pub(crate) fn listed_as(&self) -> Option<Handle> {
+        self.with_state(|state| state.listed_as(self.format()))
+    }
+
     fn now(&self) -> u64 {
         self.config().clock.unix_seconds()
     }
@@ -167,7 +183,7 @@ impl State {
         }
     }
 
-    pub(super) fn text(&self, format: &Format, key: &str) -> Option<String> {
+    pub(crate) fn text(&self, format: &Format, key: &str) -> Option<String> {
         let value = self.entries.get(format, key)?;
         value.as_str().map(str::to_owned)
     }

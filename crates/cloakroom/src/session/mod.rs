@@ -1,6 +1,8 @@
 //! What a handler holds: the session, its typed keys, its flashes.
 
+mod activity;
 mod commit;
+mod devices;
 mod entries;
 mod event;
 mod flash;
@@ -11,6 +13,7 @@ mod info;
 mod journal;
 mod key;
 mod login;
+mod nowhere;
 mod once;
 mod state;
 mod status;
@@ -38,14 +41,18 @@ pub use status::{Protection, Refusal, Status};
 pub use typed::Typed;
 pub use user::{PendingUser, User};
 
+pub(crate) use activity::Activity;
 pub(crate) use commit::{
     Change, Content, CookieCommit, Identity, Origin, StoreCommit, decide_cookie, decide_store,
 };
+pub(crate) use devices::{Answer, Devices};
 pub(crate) use entries::Entries;
 pub(crate) use event::Observer;
 pub(crate) use handle::HANDLE_BYTES;
 pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
+pub(crate) use identity::{AUTHENTICATED_AT, FRESH, SUBJECT};
 pub(crate) use journal::Operation;
+pub(crate) use nowhere::Nowhere;
 use state::Saved;
 pub(crate) use state::{Home, State};
 pub(crate) use stored::{Entry, Stored};
@@ -107,6 +114,9 @@ pub(crate) trait Backend: Send + Sync {
     fn format(&self) -> &Format;
 
     fn config(&self) -> &SessionConfig;
+
+    /// Where it is kept who has which sessions, if it is.
+    fn devices(&self) -> Option<&dyn Devices>;
 
     /// Makes what the session holds now last, and says what the response has to set.
     fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a>;
@@ -339,7 +349,18 @@ impl Session {
 
     /// Whether the request brought no session that could be opened.
     pub fn is_new(&self) -> bool {
-        !matches!(self.read().status, Status::Loaded { .. } | Status::Stored)
+        matches!(self.read().status, Status::New | Status::Refused(_))
+    }
+
+    /// Whether nobody knows who the visitor is, because the store could not be asked and the route goes on all
+    /// the same ([`OutagePolicy::Degrade`](crate::OutagePolicy::Degrade)).
+    ///
+    /// Such a session is neither new nor anyone's. Reading finds nothing. Changes that can fail do, with
+    /// [`Error::StoreUnavailable`]; the others ([`clear`](Self::clear), [`logout`](Self::logout),
+    /// [`remove`](Self::remove), …) change nothing and turn the response into a 503, so that no page claims
+    /// that they worked. Only a [`flash`](Self::flash) is dropped, with a line in the log.
+    pub fn is_unknown(&self) -> bool {
+        self.read().is_unknown()
     }
 
     /// Whether this request changed the session; Flask's `session.modified`.
@@ -407,6 +428,9 @@ impl Session {
     pub(crate) fn close(&self) -> Commit<'_> {
         let mut state = self.lock();
         state.closed = true;
+        if let Home::Nowhere(nowhere) = &state.home {
+            return Commit::Done(nowhere.outcome());
+        }
         if let Home::Cookie = state.home
             && let Some(Saved(header)) = state.take_saved()
         {
@@ -447,7 +471,7 @@ impl Session {
                 Entry::Live { id, .. } => Some(id.clone()),
                 Entry::None | Entry::Gone => None,
             },
-            Home::Cookie => None,
+            Home::Cookie | Home::Nowhere(_) => None,
         })
     }
 
@@ -457,7 +481,7 @@ impl Session {
             let subject = state.subject(self.format());
             (
                 state.handle(self.format()),
-                subject.or_else(|| state.left.clone()),
+                subject.or_else(|| state.left.as_ref().map(|left| left.subject.clone())),
             )
         });
         self.config().observer.tell(&Event {
@@ -486,20 +510,39 @@ impl Session {
 
     fn write_open(&self) -> Result<MutexGuard<'_, State>, Error> {
         let state = self.lock();
-        if state.closed {
+        if let Some(error) = state.nowhere() {
+            Err(error.clone())
+        } else if state.closed {
             Err(Error::ResponseStarted)
         } else {
             Ok(state)
         }
     }
 
-    /// For methods that cannot fail: too late is a line in the log.
+    /// For methods that cannot fail: too late is a line in the log, and what cannot be kept at all fails the
+    /// response.
     fn write_late(&self, method: &'static str) -> Option<MutexGuard<'_, State>> {
-        match self.write_open() {
-            Ok(state) => Some(state),
-            Err(error) => {
-                tracing::warn!(method, %error, "session change lost");
-                None
+        let error = match self.write_open() {
+            Ok(state) => return Some(state),
+            Err(error) => error,
+        };
+        tracing::warn!(method, %error, "session change lost");
+        self.lock().lose();
+        None
+    }
+
+    /// The session of an extractor that would claim something about the visitor.
+    ///
+    /// # Errors
+    ///
+    /// Why nobody knows anything.
+    pub(crate) fn known(self) -> Result<Self, Error> {
+        let state = self.read();
+        match state.nowhere() {
+            Some(error) if state.is_unknown() => Err(error.clone()),
+            _ => {
+                drop(state);
+                Ok(self)
             }
         }
     }

@@ -1,7 +1,8 @@
 use http::HeaderValue;
 
 use super::{
-    Entries, Entry, Flash, Handle, Login, Operation, PERMANENT, SessionId, Status, Stored,
+    Activity, Entries, Entry, Flash, Handle, Login, Nowhere, Operation, PERMANENT, SessionId,
+    Status, Stored,
     identity::{CREATED, HANDLE, SUBJECT},
 };
 use crate::{Error, format::Format, store::Record, value::Value};
@@ -16,12 +17,19 @@ pub(crate) struct State {
     /// Counts changes, so that `update` notices one made meanwhile.
     pub(crate) version: u64,
     pub(crate) home: Home,
+    pub(crate) activity: Activity,
     /// The login of this request, until it is saved.
     pub(crate) login: Option<Login>,
-    /// Who was logged in before this request logged them out.
-    pub(crate) left: Option<String>,
+    /// Who was logged in before this request logged them out, or in anew.
+    pub(crate) left: Option<Left>,
+    /// What the browser calls itself, where that is kept with a login.
+    pub(crate) agent: Option<String>,
     /// Whether it has been told that the session is there.
     pub(crate) announced: bool,
+    /// The second that all tokens for forms carry in this request, so that they are equal.
+    pub(crate) token_second: Option<u64>,
+    /// A logout of this request: a remembered login that came with it counts no more.
+    pub(crate) remembered_login_ended: bool,
     /// Flashes taken out in this request, for later calls.
     pub(super) taken: Option<Vec<Flash>>,
     /// What `save` has decided: in a cookie session until something changes again.
@@ -29,10 +37,20 @@ pub(crate) struct State {
     pub(super) closed: bool,
 }
 
+/// A login that this request has ended.
+#[derive(Clone)]
+pub(crate) struct Left {
+    pub(crate) subject: String,
+    /// What the session is listed as, if it is.
+    pub(crate) handle: Option<Handle>,
+}
+
 /// Where the session is kept.
 pub(crate) enum Home {
     Cookie,
     Store(Box<Stored>),
+    /// Nothing can be kept, so nothing can be changed.
+    Nowhere(Box<Nowhere>),
 }
 
 /// The header that `save` made, or none if there is nothing to send.
@@ -47,9 +65,13 @@ impl State {
             regenerated: false,
             version: 0,
             home,
+            activity: Activity::Counts,
             login: None,
             left: None,
+            agent: None,
             announced: false,
+            token_second: None,
+            remembered_login_ended: false,
             taken: None,
             saved: None,
             closed: false,
@@ -82,7 +104,7 @@ impl State {
 
     pub(super) fn insert(&mut self, format: &Format, key: &str, value: Value) -> Result<(), Error> {
         match &self.home {
-            Home::Cookie => {
+            Home::Cookie | Home::Nowhere(_) => {
                 self.entries.insert(format, key, value)?;
                 self.touch();
             }
@@ -97,6 +119,7 @@ impl State {
     pub(super) fn remove(&mut self, format: &Format, key: &str) -> Option<Value> {
         if key == SUBJECT {
             self.leave(format);
+            self.remove(format, HANDLE);
         }
         let value = self.entries.remove(format, key)?;
         self.changed(|| Operation::Remove(key.to_owned()));
@@ -105,7 +128,7 @@ impl State {
 
     pub(super) fn clear(&mut self, format: &Format) {
         let keep_permanent = match &self.home {
-            Home::Cookie => false,
+            Home::Cookie | Home::Nowhere(_) => false,
             Home::Store(stored) => stored.clearing_keeps_permanent,
         };
         self.leave(format);
@@ -116,22 +139,29 @@ impl State {
         self.changed(|| clear);
     }
 
-    /// Remembers who is about to be logged out.
-    fn leave(&mut self, format: &Format) {
-        if self.left.is_none() {
-            self.left = self.subject(format);
+    /// Remembers who is about to be logged out, or in anew.
+    pub(super) fn leave(&mut self, format: &Format) {
+        if let (None, Some(subject)) = (&self.left, self.subject(format)) {
+            let handle = self.listed_as(format);
+            self.left = Some(Left { subject, handle });
         }
+    }
+
+    /// What the session is called in the list of its user's sessions, if it is there.
+    pub(crate) fn listed_as(&self, format: &Format) -> Option<Handle> {
+        self.text(format, HANDLE)?.parse().ok()
     }
 
     /// What the session may be called in lists and logs.
     pub(crate) fn handle(&self, format: &Format) -> Option<Handle> {
-        match &self.home {
-            Home::Cookie => self.text(format, HANDLE)?.parse().ok(),
+        let listed = self.listed_as(format);
+        listed.or_else(|| match &self.home {
             Home::Store(stored) => match &stored.entry {
                 Entry::Live { id, .. } => Some(Handle::of(id)),
                 Entry::None | Entry::Gone => None,
             },
-        }
+            Home::Cookie | Home::Nowhere(_) => None,
+        })
     }
 
     /// The session has changed, by this operation.
@@ -170,14 +200,14 @@ impl State {
 
     pub(super) fn take_journal(&mut self) -> Vec<Operation> {
         match &mut self.home {
-            Home::Cookie => Vec::new(),
+            Home::Cookie | Home::Nowhere(_) => Vec::new(),
             Home::Store(stored) => std::mem::take(&mut stored.journal),
         }
     }
 
     pub(crate) fn journal_length(&self) -> usize {
         match &self.home {
-            Home::Cookie => 0,
+            Home::Cookie | Home::Nowhere(_) => 0,
             Home::Store(stored) => stored.journal.len(),
         }
     }
@@ -196,7 +226,7 @@ impl State {
     /// The session has this entry from now on. Hands back the one before.
     pub(crate) fn enter(&mut self, id: SessionId, base: Record) -> Entry {
         match &mut self.home {
-            Home::Cookie => Entry::None,
+            Home::Cookie | Home::Nowhere(_) => Entry::None,
             Home::Store(stored) => std::mem::replace(&mut stored.entry, Entry::Live { id, base }),
         }
     }

@@ -13,11 +13,16 @@ pub enum Status {
         signed_at: SystemTime,
         /// Which key verified it: 0 is the signing key, from 1 on the fallbacks, the newest first.
         key_index: usize,
-        /// How it was kept from being changed.
+        /// How it was kept from being changed. A signed cookie that an encrypted session comes from has its
+        /// `key_index` among the keys of `SessionConfig::accept_signed`.
         protection: Protection,
     },
     /// The store has an entry for the id in the cookie.
     Stored,
+    /// The store could not be asked, and the route goes on all the same
+    /// ([`OutagePolicy::Degrade`](crate::OutagePolicy::Degrade)): nobody knows who the visitor is. The session
+    /// reads as if it were empty, cannot be changed, and stays as it is in the store and in the browser.
+    Unknown,
     /// The cookie was not good, so the session is empty. The browser keeps the cookie until something
     /// is stored: another server with another key may still take it.
     Refused(Refusal),
@@ -69,6 +74,13 @@ pub enum Refusal {
     /// The session is older than any may be, whatever happened in it.
     #[error("the session has reached its absolute lifetime; log in again")]
     LifetimeOver,
+    /// It was ended from elsewhere: by its user in a list of devices, by a logout, by an operator.
+    #[error("the session was ended from elsewhere")]
+    Revoked,
+    /// The request came over plain http, to a site whose sessions are for https only. Whatever it brings is
+    /// not looked at.
+    #[error("the request came over plain http, and sessions are for https only")]
+    InsecureTransport,
     /// It would grow beyond the limit when inflated.
     #[error("the cookie inflates to more than the limit")]
     TooLarge,
@@ -92,6 +104,8 @@ impl Refusal {
             Self::FromTheFuture => "from_the_future",
             Self::Expired => "expired",
             Self::LifetimeOver => "lifetime_over",
+            Self::Revoked => "revoked",
+            Self::InsecureTransport => "insecure_transport",
             Self::TooLarge => "too_large",
             Self::TooDeep => "too_deep",
             Self::BadPayload => "bad_payload",

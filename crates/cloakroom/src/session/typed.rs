@@ -42,8 +42,10 @@ impl<T: Serialize + DeserializeOwned> Typed<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Whole`] if the session does not fit it.
+    /// [`Error::Whole`] if the session does not fit it; [`Error::StoreUnavailable`] if nobody knows what it
+    /// holds ([`Session::is_unknown`]).
     pub fn open(session: Session) -> Result<Self, Error> {
+        let session = session.known()?;
         let value: T = from_value(Value::Dict(session.snapshot())).map_err(Error::Whole)?;
         // A field that the session lacks counts as stored with its default, so it is written when it changes.
         let stored = fields(&value)?;

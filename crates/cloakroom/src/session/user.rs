@@ -30,8 +30,10 @@ impl User {
     ///
     /// # Errors
     ///
-    /// [`Error::LoginRequired`] if nobody is logged in.
+    /// [`Error::LoginRequired`] if nobody is logged in; [`Error::StoreUnavailable`] if nobody knows
+    /// ([`Session::is_unknown`]).
     pub fn of(session: Session) -> Result<Self, Error> {
+        let session = session.known()?;
         let id = session.subject().ok_or(Error::LoginRequired)?;
         Ok(Self { id, session })
     }
@@ -78,8 +80,10 @@ impl PendingUser {
     ///
     /// # Errors
     ///
-    /// [`Error::NoLoginBegun`] if there is none.
+    /// [`Error::NoLoginBegun`] if there is none; [`Error::StoreUnavailable`] if nobody knows
+    /// ([`Session::is_unknown`]).
     pub fn of(session: Session) -> Result<Self, Error> {
+        let session = session.known()?;
         let (id, since) = session.pending_subject().ok_or(Error::NoLoginBegun)?;
         Ok(Self { id, since, session })
     }

@@ -22,6 +22,11 @@ pub enum StoreErrorKind {
     TimedOut,
     /// The store answered that it will not; asking again gives the same answer.
     Refused,
+    /// The store answers, but others were in the way of this entry each time: nothing was written.
+    Busy,
+    /// The store was not asked, because it failed several times in a row just now: nothing was written. See
+    /// [`Breaker`](super::Breaker).
+    Skipped,
 }
 
 impl fmt::Display for StoreErrorKind {
@@ -30,6 +35,10 @@ impl fmt::Display for StoreErrorKind {
             Self::Unreachable => "the store cannot be reached",
             Self::TimedOut => "the store did not answer in time",
             Self::Refused => "the store refused",
+            Self::Busy => "others kept the store from writing the entry",
+            Self::Skipped => {
+                "the store failed several times in a row and is not asked for a moment"
+            }
         })
     }
 }
@@ -48,6 +57,16 @@ impl StoreError {
     /// An answer that says no.
     pub fn refused(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StoreErrorKind::Refused, reason)
+    }
+
+    /// An answer that says: not now, others are at this entry.
+    pub fn busy(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StoreErrorKind::Busy, reason)
+    }
+
+    /// Not asked at all.
+    pub(super) fn skipped(store: &'static str) -> Self {
+        Self::new(StoreErrorKind::Skipped, store)
     }
 
     fn new(kind: StoreErrorKind, reason: impl Into<Cow<'static, str>>) -> Self {
@@ -111,4 +130,52 @@ pub enum DeleteError {
     /// The store failed.
     #[error(transparent)]
     Failed(#[from] StoreError),
+}
+
+/// What a [`Store`](super::Store)'s calls fail with: answers of the store, or failures of it.
+pub(super) trait Answer: From<StoreError> {
+    /// The failure; none for an answer.
+    fn failure(&self) -> Option<&StoreError>;
+}
+
+impl Answer for StoreError {
+    fn failure(&self) -> Option<&StoreError> {
+        Some(self)
+    }
+}
+
+impl Answer for CreateError {
+    fn failure(&self) -> Option<&StoreError> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Exists => None,
+        }
+    }
+}
+
+impl Answer for ReplaceError {
+    fn failure(&self) -> Option<&StoreError> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Changed(_) | Self::NotFound => None,
+        }
+    }
+}
+
+impl Answer for TouchError {
+    fn failure(&self) -> Option<&StoreError> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::NotFound => None,
+        }
+    }
+}
+
+impl Answer for DeleteError {
+    fn failure(&self) -> Option<&StoreError> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Changed(_) | Self::NotFound => None,
+        }
+    }
 }

@@ -3,18 +3,20 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    CreateError, Cursor, DeleteError, Driver, Page, Prepared, Record, ReplaceError, StoreError,
-    TouchError,
+    Breaker, CreateError, Cursor, DeleteError, Driver, Page, Prepared, Record, ReplaceError,
+    StoreError, TouchError, breaker::Circuit, error::Answer,
 };
 
 /// A store of any kind, chosen at run time. Clones are the same store.
 ///
 /// Every call has a time limit, two seconds unless set otherwise: a store that hangs costs a request that
-/// much and no more.
+/// much and no more. After three such calls in a row nobody waits any more until the store is back: see
+/// [`Breaker`].
 #[derive(Clone)]
 pub struct Store {
     driver: Arc<dyn Erased>,
     timeout: Duration,
+    circuit: Option<Arc<Circuit>>,
 }
 
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -22,9 +24,11 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 impl Store {
     /// The store that a driver drives.
     pub fn new(driver: impl Driver) -> Self {
+        let circuit = Circuit::new(driver.name(), Breaker::default());
         Self {
             driver: Arc::new(driver),
             timeout: TIMEOUT,
+            circuit: Some(Arc::new(circuit)),
         }
     }
 
@@ -33,6 +37,28 @@ impl Store {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
+    }
+
+    /// When a store that fails is left alone, and for how long. Clones made from now on share it.
+    #[must_use]
+    pub fn breaker(mut self, breaker: Breaker) -> Self {
+        self.circuit = Some(Arc::new(Circuit::new(self.name(), breaker)));
+        self
+    }
+
+    /// Asks the store for every call, however often it has failed.
+    #[must_use]
+    pub fn without_breaker(mut self) -> Self {
+        self.circuit = None;
+        self
+    }
+
+    /// Whether calls go to the store now: false from the moment when its [`Breaker`] opens to the store's next
+    /// answer. Costs nothing, so it does for a health check.
+    pub fn is_available(&self) -> bool {
+        self.circuit
+            .as_ref()
+            .is_none_or(|circuit| circuit.is_closed())
     }
 
     /// What the store is called in messages.
@@ -108,16 +134,17 @@ impl Store {
             .await
     }
 
-    /// As [`Driver::delete_expired`].
+    /// As [`Driver::delete_expired`]. As no visitor waits for it, it neither counts for the [`Breaker`] nor is
+    /// it skipped.
     ///
     /// # Errors
     ///
     /// As there, and a time-out.
     pub async fn delete_expired(&self, limit: usize) -> Result<usize, StoreError> {
-        self.within(self.driver.delete_expired(limit)).await
+        self.limited(self.driver.delete_expired(limit)).await
     }
 
-    /// As [`Driver::list`].
+    /// As [`Driver::list`], and [`delete_expired`](Self::delete_expired) for the [`Breaker`].
     ///
     /// # Errors
     ///
@@ -128,7 +155,7 @@ impl Store {
         from: Option<Cursor>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        self.within(self.driver.list(prefix, from, limit)).await
+        self.limited(self.driver.list(prefix, from, limit)).await
     }
 
     /// As [`Driver::prepare`], without a time limit: making a table takes the seconds it takes.
@@ -141,7 +168,17 @@ impl Store {
         self.driver.prepare().await
     }
 
-    async fn within<T, E: From<StoreError>>(
+    async fn within<T, E: Answer>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let Some(circuit) = &self.circuit else {
+            return self.limited(call).await;
+        };
+        let pass = circuit.admit()?;
+        let result = self.limited(call).await;
+        pass.settle(result.as_ref().err().and_then(E::failure));
+        result
+    }
+
+    async fn limited<T, E: From<StoreError>>(
         &self,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
@@ -164,6 +201,7 @@ impl fmt::Debug for Store {
             .debug_struct("Store")
             .field("name", &self.name())
             .field("timeout", &self.timeout)
+            .field("circuit", &self.circuit)
             .finish_non_exhaustive()
     }
 }

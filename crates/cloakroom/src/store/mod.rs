@@ -14,7 +14,32 @@
 //! 3. **A deletion lasts.** [`Driver::delete`] leaves a tombstone for a while. Under it the key is missing
 //!    and cannot be written, not even if a program that knows nothing of tombstones puts an entry there.
 //! 4. **What has expired is missing**, whether or not it is still on a disk somewhere.
+//!
+//! # When a store is slow or down
+//!
+//! A store that cannot be asked is an error and never "no session". What a call costs at most, by default:
+//!
+//! | store | connecting | one command | connections at most | set by |
+//! | --- | --- | --- | --- | --- |
+//! | `MemoryStore` | | | | |
+//! | `FileStore` | | 2 s for another writer's lock | | |
+//! | `SqliteStore` | 2 s | 2 s | 4, of which 1 writes | `.timeout()`, `.max_connections()` |
+//! | `PostgresStore`, `MySqlStore` | 2 s | 2 s, waiting for a connection included | 10 | the same |
+//! | `RedisStore` | 2 s; Sentinel and cluster 4 s | 1.5 s | 1, of a cluster 1 to each node | `?socket_connect_timeout=`, `?socket_timeout=` |
+//! | `MemcachedStore` | 2 s | 1.5 s, and as long waiting for a connection | 32 | the same |
+//! | `DynamoDbStore` | 2 s | 1.5 s | one for each call under way | `?connect_timeout=`, `?read_timeout=` |
+//!
+//! [`Store::timeout`] bounds each call as a whole, 2 seconds unless set, whatever it is made of. If it is set
+//! higher, the limits of the table come first.
+//!
+//! No write is sent twice if it may have been carried out. What is done again, within the same limits: a load
+//! whose connection turned out to be broken, once (Redis, memcached); a statement that the database itself
+//! undid because of others, up to 5 times (PostgreSQL, MySQL). Connections that broke are replaced by the next call.
+//!
+//! After three failures in a row the [`Breaker`] spares everybody the wait. What a visitor gets meanwhile is
+//! for each route to say: [`OutagePolicy`](crate::OutagePolicy).
 
+mod breaker;
 #[cfg(feature = "conformance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
@@ -38,6 +63,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use breaker::Breaker;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::{DynamoDbStore, MAX_DYNAMODB_VALUE};
 pub use error::{CreateError, DeleteError, ReplaceError, StoreError, StoreErrorKind, TouchError};

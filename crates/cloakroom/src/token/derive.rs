@@ -21,7 +21,7 @@ use crate::secret::SecretKey;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Purpose {
-    purpose: Vec<u8>,
+    what: Vec<u8>,
     name: Vec<u8>,
     tenant: Option<Vec<u8>>,
 }
@@ -32,7 +32,7 @@ impl Purpose {
     /// The purpose of this name, for all tenants and under no cookie's name.
     pub fn new(purpose: impl AsRef<[u8]>) -> Self {
         Self {
-            purpose: purpose.as_ref().to_vec(),
+            what: purpose.as_ref().to_vec(),
             name: Vec::new(),
             tenant: None,
         }
@@ -56,22 +56,32 @@ impl Purpose {
 
     /// The key for this purpose.
     pub(crate) fn derive(&self, key: &SecretKey) -> Zeroizing<[u8; 32]> {
-        let mut derived = Zeroizing::new([0; 32]);
-        let expanded = Hkdf::<Sha256>::new(None, key.expose_secret())
-            .expand(&self.info(), derived.as_mut_slice());
-        // RFC 5869 gives up to 255 times the 32 bytes of SHA-256.
-        debug_assert!(expanded.is_ok());
-        derived
+        derive(key.expose_secret(), &self.info())
     }
 
     fn info(&self) -> Vec<u8> {
-        let mut info = Self::LABEL.to_vec();
-        for field in [&self.purpose, &self.name].into_iter().chain(&self.tenant) {
-            info.extend_from_slice(&(field.len() as u64).to_be_bytes());
-            info.extend_from_slice(field);
-        }
-        info
+        let fields = [&self.what, &self.name].into_iter().chain(&self.tenant);
+        info(Self::LABEL, fields.map(Vec::as_slice))
     }
+}
+
+/// HKDF-SHA256 without a salt (RFC 5869).
+pub(crate) fn derive(secret: &[u8], info: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut derived = Zeroizing::new([0; 32]);
+    let expanded = Hkdf::<Sha256>::new(None, secret).expand(info, derived.as_mut_slice());
+    // RFC 5869 gives up to 255 times the 32 bytes of SHA-256.
+    debug_assert!(expanded.is_ok());
+    derived
+}
+
+/// What a key is derived for: each field with its length before it, so that no two lists of fields are the same text.
+pub(crate) fn info<'a>(label: &[u8], fields: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut info = label.to_vec();
+    for field in fields {
+        info.extend_from_slice(&(field.len() as u64).to_be_bytes());
+        info.extend_from_slice(field);
+    }
+    info
 }
 
 #[cfg(test)]
@@ -84,7 +94,7 @@ mod tests {
 
     fn purpose((purpose, name, tenant): &Fields) -> Purpose {
         Purpose {
-            purpose: purpose.clone(),
+            what: purpose.clone(),
             name: name.clone(),
             tenant: tenant.clone(),
         }

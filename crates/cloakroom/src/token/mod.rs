@@ -8,7 +8,7 @@ pub mod base64;
 mod compress;
 mod deflate_bound;
 #[cfg(feature = "encrypted")]
-mod derive;
+pub(crate) mod derive;
 #[cfg(feature = "encrypted")]
 pub mod encrypted;
 pub mod payload;

@@ -7,7 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     ClearSiteData, Error, PendingUser, Session, Typed, User,
+    caches::{keep_private, vary_by_cookie},
     cookie::{CookieError, RequestCookies, SetCookie},
+    flask_login::Visitor,
 };
 
 /// Opens the request's session, the first time; later extractors of the same request get the same.
@@ -54,7 +56,12 @@ impl<S: Sync> OptionalFromRequestParts<S> for User {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
-        Ok(Self::of(open(parts).await?).ok())
+        match Self::of(open(parts).await?) {
+            Ok(user) => Ok(Some(user)),
+            Err(Error::LoginRequired) => Ok(None),
+            // That nobody knows is not that nobody is there.
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -106,6 +113,24 @@ impl IntoResponseParts for ClearSiteData {
     }
 }
 
+/// Return it with a response, as in `(visitor, Redirect::to("/"))`: it sets or removes `remember_token`.
+impl IntoResponseParts for Visitor {
+    type Error = CookieError;
+
+    fn into_response_parts(
+        self,
+        mut response: ResponseParts,
+    ) -> Result<ResponseParts, CookieError> {
+        if let Some(cookie) = self.set_cookie()? {
+            cookie.insert_into(response.headers_mut())?;
+            // A shared cache that kept it would log others in as this user.
+            keep_private(response.headers_mut());
+        }
+        vary_by_cookie(response.headers_mut());
+        Ok(response)
+    }
+}
+
 /// [`Error::status`] with a generic body and, for a 503, `Retry-After`; in debug builds the body says what
 /// to do, unless a store is the reason. The log has it in any case.
 impl IntoResponse for Error {
@@ -140,10 +165,42 @@ fn failure(status: StatusCode, error: &dyn std::error::Error, explain: bool) -> 
     if status.is_server_error() {
         tracing::error!(%error, "request failed");
     }
-    let body = if explain {
+    (status, body(status, error, explain)).into_response()
+}
+
+/// What a visitor reads: nothing about the inside of the site, but for those who build it.
+fn body(status: StatusCode, error: &dyn std::error::Error, explain: bool) -> String {
+    if explain {
         error.to_string()
     } else {
         status.canonical_reason().unwrap_or_default().to_owned()
-    };
-    (status, body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Refusal, store::StoreError};
+
+    #[test]
+    fn s66_a_released_site_says_nothing_about_its_inside() {
+        let errors = [
+            Error::StoreUnavailable {
+                source: StoreError::unreachable("redis: no connection"),
+                retry_after: Duration::from_secs(2),
+            },
+            Error::StoreRefused(StoreError::refused("redis answered OOM")),
+            Error::Unsendable("a name".to_owned()),
+            Error::Refused(Refusal::InsecureTransport),
+            Error::MissingLayer,
+        ];
+        for error in errors {
+            let status = error.status();
+            let said = body(status, &error, false);
+            assert_eq!(Some(said.as_str()), status.canonical_reason());
+            assert_eq!(body(status, &error, true), error.to_string());
+        }
+    }
 }

@@ -3,6 +3,7 @@
 #[cfg(feature = "axum")]
 pub(crate) mod axum;
 pub(crate) mod clear_site_data;
+pub mod csrf;
 mod slot;
 #[cfg(feature = "minijinja")]
 pub mod template;

@@ -1,23 +1,50 @@
-use std::{cell::RefCell, pin::Pin, sync::Arc};
+use std::{
+    cell::RefCell,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 use tokio::sync::OnceCell;
 
-use crate::{Error, Session, SessionManager, session::Commit};
+use crate::{Error, OutagePolicy, Session, SessionManager, session::Commit};
 
 /// A request's session that nobody has opened yet. It travels in the request's extensions, and the
-/// response looks into it when it leaves.
+/// response looks into it when it leaves. Layers of the same manager share it, each with a handle of its own.
 #[derive(Clone, Debug)]
-pub(super) struct Slot(Arc<Inner>);
+pub(super) struct Slot {
+    inner: Arc<Inner>,
+    on_outage: OutagePolicy,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
     /// None only while the slot waits for its next request.
     manager: Option<SessionManager>,
     /// A store that could not be asked is not asked again by the same request.
-    session: OnceCell<Result<Session, Error>>,
+    session: OnceCell<Result<Session, Failed>>,
     /// The request's cookies, kept only where an untouched session may have to be refreshed.
     cookies: Option<HeaderMap>,
+    /// Whether one of the layers says that the request is no activity.
+    ignored: AtomicBool,
+}
+
+/// A session that could not be opened: for handlers that need it, and for those that do not.
+#[derive(Debug)]
+struct Failed {
+    error: Error,
+    unknown: Session,
+}
+
+/// What a layer says of the routes below it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Routes {
+    /// None: as the layer around it or the settings say.
+    pub(super) on_outage: Option<OutagePolicy>,
+    pub(super) without_activity: bool,
 }
 
 /// What a response has to know of its session: at once, or when a store has answered.
@@ -49,50 +76,90 @@ thread_local! {
 const MOST_SPARE: usize = 64;
 
 impl Slot {
-    pub(super) fn new(manager: &SessionManager, headers: &HeaderMap) -> Self {
-        let manager = manager.clone();
-        let cookies = manager.refreshes_untouched().then(|| {
+    pub(super) fn new(manager: &SessionManager, routes: Routes, headers: &HeaderMap) -> Self {
+        let on_outage = routes
+            .on_outage
+            .unwrap_or(manager.config().stored.on_outage);
+        let cookies = (manager.refreshes_untouched() && !routes.without_activity).then(|| {
             let values = headers.get_all(COOKIE).iter();
             values.map(|value| (COOKIE, value.clone())).collect()
         });
         let inner = Inner {
-            manager: Some(manager),
+            manager: Some(manager.clone()),
             session: OnceCell::new(),
             cookies,
+            ignored: routes.without_activity.into(),
         };
         let spare = SPARE
             .try_with(|spare| spare.borrow_mut().pop())
             .ok()
             .flatten();
         if let Some(mut slot) = spare
-            && let Some(place) = Arc::get_mut(&mut slot.0)
+            && let Some(place) = Arc::get_mut(&mut slot.inner)
         {
             *place = inner;
+            slot.on_outage = on_outage;
             return slot;
         }
-        Self(Arc::new(inner))
+        Self {
+            inner: Arc::new(inner),
+            on_outage,
+        }
+    }
+
+    /// The same slot for a layer inside of the one that made it; none if that is a layer of other sessions.
+    pub(super) fn within(&self, manager: &SessionManager, routes: Routes) -> Option<Self> {
+        if !self.inner.manager.as_ref()?.is(manager) {
+            return None;
+        }
+        if routes.without_activity {
+            self.inner.ignored.store(true, Ordering::Relaxed);
+        }
+        Some(Self {
+            inner: self.inner.clone(),
+            on_outage: routes.on_outage.unwrap_or(self.on_outage),
+        })
     }
 
     /// The session, opened from these headers the first time.
     pub(super) async fn open(&self, headers: &HeaderMap) -> Result<Session, Error> {
-        let manager = self.0.manager.as_ref().ok_or(Error::MissingLayer)?;
-        let opened = self.0.session.get_or_init(|| manager.open(headers)).await;
-        opened.clone()
+        let manager = self.inner.manager.as_ref().ok_or(Error::MissingLayer)?;
+        let find = async || {
+            let found = manager.find(headers).await;
+            found.map_err(|error| Failed {
+                unknown: manager.unknown(error.clone()),
+                error,
+            })
+        };
+        match self.inner.session.get_or_init(find).await {
+            Ok(session) => Ok(self.limit(session)),
+            Err(failed) if self.on_outage.bears(&failed.error) => Ok(failed.unknown.clone()),
+            Err(failed) => Err(failed.error.clone()),
+        }
+    }
+
+    /// The session, told whether the request is an activity.
+    fn limit(&self, session: &Session) -> Session {
+        if self.inner.ignored.load(Ordering::Relaxed) {
+            session.without_activity();
+        }
+        session.clone()
     }
 
     /// Saves the session, if there is one to save.
     pub(super) fn close(self) -> Closing {
-        let Some(manager) = self.0.manager.clone() else {
+        let Some(manager) = self.inner.manager.clone() else {
             return Closing::Now(Closed::Untouched);
         };
-        match self.0.session.get() {
-            Some(Ok(session)) => return close(manager, session.clone()),
-            // The handler has had the error; nothing was opened, so nothing is saved.
-            Some(Err(_)) => return Closing::Now(Closed::Untouched),
+        match self.inner.session.get() {
+            Some(Ok(session)) => return close(manager, self.limit(session)),
+            // Nothing was opened, so nothing is saved; what the handler answers all the same is not for caches.
+            Some(Err(failed)) => return close(manager, failed.unknown.clone()),
             None => {}
         }
-        let cookies = self.0.cookies.as_ref();
-        if cookies.is_some_and(|cookies| !cookies.is_empty()) {
+        let cookies = self.inner.cookies.as_ref();
+        let ignored = self.inner.ignored.load(Ordering::Relaxed);
+        if !ignored && cookies.is_some_and(|cookies| !cookies.is_empty()) {
             return Closing::Later(Box::pin(self.refresh(manager)));
         }
         self.give_back();
@@ -102,10 +169,10 @@ impl Slot {
     /// Does what Flask does with a session that nobody looked at: if it is permanent, its cookie and its
     /// expiry are renewed.
     async fn refresh(self, manager: SessionManager) -> Closed {
-        let Some(cookies) = &self.0.cookies else {
+        let Some(cookies) = &self.inner.cookies else {
             return Closed::Untouched;
         };
-        let Ok(session) = manager.open(cookies).await else {
+        let Ok(session) = manager.find(cookies).await else {
             return Closed::Failed;
         };
         if manager.store().is_none() && !session.permanent() {
@@ -125,7 +192,7 @@ impl Slot {
 
     /// The request is gone if nobody else has the slot: emptied, it serves another one.
     fn give_back(mut self) {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
             *inner = Inner::default();
             let _ = SPARE.try_with(|spare| {
                 let mut spare = spare.borrow_mut();
@@ -138,7 +205,7 @@ impl Slot {
 }
 
 fn close(manager: SessionManager, session: Session) -> Closing {
-    if manager.store().is_some() {
+    if manager.closes_later() {
         return Closing::Later(Box::pin(async move {
             let result = session.close().finish().await;
             Closed::Committed {

@@ -1,17 +1,18 @@
-//! Flask's names in minijinja templates: `session`, `get_flashed_messages`, `request.cookies`.
+//! Flask's names in minijinja templates: `session`, `get_flashed_messages`, `request.cookies`, `csrf_token`.
 
 use std::{fmt, sync::Arc};
 
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
 use minijinja::{
-    Error as TemplateError, ErrorKind, Value as TemplateValue,
+    Error as TemplateError, ErrorKind, HtmlEscape, Value as TemplateValue,
     value::{Enumerator, Kwargs, Object, ObjectRepr},
 };
 
 use crate::{
     Error, Session,
     cookie::RequestCookies,
+    csrf_token::CsrfTokens,
     session::Flash,
     value::{Dict, Markup, Value},
 };
@@ -23,6 +24,8 @@ use crate::{
 /// - `get_flashed_messages(with_categories=true, category_filter=['error'])`: takes the messages out of
 ///   the session, as in Flask, wherever in the page it is called.
 /// - `request.cookies`: what the browser sent.
+/// - `csrf_token()`: the token for a form's hidden field, and `csrf_meta_tag()`: the same for scripts, as with Flask-WTF;
+///   only on routes with a [`CsrfLayer`](crate::csrf::CsrfLayer).
 ///
 /// [`Markup`] goes into HTML as it is; everything else is escaped by the template engine.
 ///
@@ -43,12 +46,24 @@ use crate::{
 pub struct Globals {
     session: Session,
     cookies: RequestCookies,
+    tokens: Option<Arc<CsrfTokens>>,
 }
 
 impl Globals {
     /// From a session and cookies that are at hand already.
     pub fn new(session: Session, cookies: RequestCookies) -> Self {
-        Self { session, cookies }
+        Self {
+            session,
+            cookies,
+            tokens: None,
+        }
+    }
+
+    /// With `csrf_token()` of these tokens.
+    #[must_use]
+    pub fn csrf_tokens(mut self, tokens: CsrfTokens) -> Self {
+        self.tokens = Some(Arc::new(tokens));
+        self
     }
 
     /// The session itself, for the handler.
@@ -61,10 +76,11 @@ impl Globals {
         &self.cookies
     }
 
-    /// `session`, `request` and `get_flashed_messages` as one context, to spread into another with
+    /// `session`, `request`, `get_flashed_messages` and the others as one context, to spread into another with
     /// `..globals.into_value()`.
     pub fn into_value(self) -> TemplateValue {
         let messages = self.session.clone();
+        let forms = self.session.clone();
         let cookies: Vec<(TemplateValue, TemplateValue)> = {
             let mut seen: Vec<&str> = Vec::new();
             self.cookies
@@ -78,7 +94,7 @@ impl Globals {
                 .collect()
         };
         let request = TemplateValue::from_pairs([("cookies", TemplateValue::from_pairs(cookies))]);
-        TemplateValue::from_pairs([
+        let names = [
             (
                 "session",
                 TemplateValue::from_object(SessionObject(self.session)),
@@ -90,7 +106,9 @@ impl Globals {
                     get_flashed_messages(&messages, &options)
                 }),
             ),
-        ])
+        ];
+        let tokens = self.tokens.map(|tokens| token_functions(&tokens, &forms));
+        TemplateValue::from_pairs(names.into_iter().chain(tokens.into_iter().flatten()))
     }
 }
 
@@ -99,8 +117,40 @@ impl<S: Sync> FromRequestParts<S> for Globals {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let session = Session::from_request_parts(parts, state).await?;
-        Ok(Self::new(session, RequestCookies::parse(&parts.headers)))
+        Ok(Self {
+            session,
+            cookies: RequestCookies::parse(&parts.headers),
+            tokens: super::csrf::tokens_of(&parts.extensions),
+        })
     }
+}
+
+/// Flask-WTF's `csrf_token` and `csrf_meta_tag`.
+fn token_functions(
+    tokens: &Arc<CsrfTokens>,
+    session: &Session,
+) -> [(&'static str, TemplateValue); 2] {
+    let token = {
+        let (tokens, session) = (tokens.clone(), session.clone());
+        move || {
+            tokens.token(&session).map_err(|error| {
+                TemplateError::new(ErrorKind::InvalidOperation, "no token for the form")
+                    .with_source(error)
+            })
+        }
+    };
+    let name = HtmlEscape(&tokens.meta).to_string();
+    let again = token.clone();
+    // A token has no character that HTML knows.
+    let meta_tag = move || {
+        again().map(|token| {
+            TemplateValue::from_safe_string(format!(r#"<meta name="{name}" content="{token}">"#))
+        })
+    };
+    [
+        ("csrf_token", TemplateValue::from_function(token)),
+        ("csrf_meta_tag", TemplateValue::from_function(meta_tag)),
+    ]
 }
 
 fn get_flashed_messages(

@@ -8,10 +8,10 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::slot::{Closed, Closing, Slot};
+use super::slot::{Closed, Closing, Routes, Slot};
 use crate::{
-    ConfigError, Error, FlaskSettings, Session, SessionConfig, SessionManager, secret::Keys,
-    store::Store,
+    ConfigError, Error, FlaskSettings, OutagePolicy, Session, SessionConfig, SessionManager,
+    secret::Keys, store::Store,
 };
 
 /// Gives the routes below it a session: a `tower` layer, for axum, tonic, hyper and whatever else
@@ -37,9 +37,18 @@ use crate::{
 /// let app: Router = Router::new().route("/", get(index)).layer(sessions);
 /// # Ok(()) }
 /// ```
+///
+/// # Layers inside layers
+///
+/// A clone of a layer has the same sessions, whatever it says about [outages](Self::on_outage) and
+/// [activity](Self::without_activity). If a request goes through two of them, it still has one session, which is
+/// opened once and saved once, by the outer layer; what the inner one says holds for the routes below it, and what
+/// it leaves open is as the outer one says. A middleware between the two has the same session. Layers of different
+/// managers (two cookies, say) have nothing to do with each other, and a handler gets the session of the inner one.
 #[derive(Clone, Debug)]
 pub struct SessionLayer {
     manager: SessionManager,
+    routes: Routes,
 }
 
 impl SessionLayer {
@@ -138,7 +147,75 @@ impl SessionLayer {
 
     /// The layer of a manager, which tests and tools can go on using beside it.
     pub fn new(manager: SessionManager) -> Self {
-        Self { manager }
+        Self {
+            manager,
+            routes: Routes::default(),
+        }
+    }
+
+    /// What the routes below this layer do while the store is down; as
+    /// [`SessionConfig::on_outage`] says unless set. The sessions are the same.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use cloakroom::{OutagePolicy, Session, SessionLayer, User, store::MemoryStore};
+    ///
+    /// async fn front_page(session: Session) -> String {
+    ///     match session.subject() {
+    ///         _ if session.is_unknown() => "Welcome".to_owned(),
+    ///         Some(user) => format!("Welcome back, {user}"),
+    ///         None => "Welcome. Log in?".to_owned(),
+    ///     }
+    /// }
+    ///
+    /// async fn account(user: User) -> String {
+    ///     format!("The account of {}", user.id())
+    /// }
+    ///
+    /// let sessions = SessionLayer::stored(MemoryStore::new());
+    /// let public = Router::new()
+    ///     .route("/", get(front_page))
+    ///     .layer(sessions.clone().on_outage(OutagePolicy::Degrade));
+    /// let app: Router = Router::new()
+    ///     .route("/account", get(account))
+    ///     .layer(sessions)
+    ///     .merge(public);
+    /// ```
+    ///
+    /// A layer may also stand around others: see [there](Self#layers-inside-layers).
+    #[must_use]
+    pub fn on_outage(mut self, policy: OutagePolicy) -> Self {
+        self.routes.on_outage = Some(policy);
+        self
+    }
+
+    /// Requests to the routes below this layer are no sign that somebody is there: unless they change the session,
+    /// they give neither its entry nor its cookie a new time. For what pages ask by themselves, such as news every
+    /// ten seconds, which would keep a session alive in front of an empty chair. The sessions are the same.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use cloakroom::{SessionLayer, User, store::MemoryStore};
+    ///
+    /// async fn news(user: User) -> String {
+    ///     format!("No news for {}", user.id())
+    /// }
+    ///
+    /// let sessions = SessionLayer::stored(MemoryStore::new());
+    /// let polled = Router::new()
+    ///     .route("/news", get(news))
+    ///     .layer(sessions.clone().without_activity());
+    /// let app: Router = Router::new()
+    ///     .route("/", get(async || "a page"))
+    ///     .layer(sessions)
+    ///     .merge(polled);
+    /// ```
+    ///
+    /// [`Session::without_activity`] says the same for one request.
+    #[must_use]
+    pub fn without_activity(mut self) -> Self {
+        self.routes.without_activity = true;
+        self
     }
 
     /// What opens and closes the sessions.
@@ -154,6 +231,7 @@ impl<S> Layer<S> for SessionLayer {
         SessionService {
             inner,
             manager: self.manager.clone(),
+            routes: self.routes,
         }
     }
 }
@@ -186,6 +264,7 @@ impl Session {
 pub struct SessionService<S> {
     inner: S,
     manager: SessionManager,
+    routes: Routes,
 }
 
 impl<S, RequestBody, ResponseBody> Service<Request<RequestBody>> for SessionService<S>
@@ -202,11 +281,22 @@ where
     }
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
-        let slot = Slot::new(&self.manager, request.headers());
-        request.extensions_mut().insert(slot.clone());
+        let outer = request.extensions().get::<Slot>();
+        let shared = outer.and_then(|slot| slot.within(&self.manager, self.routes));
+        let ours = match shared {
+            Some(slot) => {
+                request.extensions_mut().insert(slot);
+                None
+            }
+            None => {
+                let slot = Slot::new(&self.manager, self.routes, request.headers());
+                request.extensions_mut().insert(slot.clone());
+                Some(slot)
+            }
+        };
         SessionFuture {
             inner: self.inner.call(request),
-            slot: Some(slot),
+            slot: ours,
             closing: None,
         }
     }
@@ -217,6 +307,7 @@ pin_project! {
     pub struct SessionFuture<F, ResponseBody> {
         #[pin]
         inner: F,
+        // None if a layer around this one closes the session.
         slot: Option<Slot>,
         // A response that waits for the store.
         closing: Option<(Response<ResponseBody>, Pin<Box<dyn Future<Output = Closed> + Send>>)>,

@@ -84,7 +84,7 @@ async fn cve_2025_7339_headers_with_several_values_keep_all_of_them() {
 
 /// The one place where a signature is compared; fails if it is compared as bytes are.
 #[test]
-fn cve_2013_0263_signatures_are_compared_in_constant_time() {
+fn s61_cve_2013_0263_signatures_are_compared_in_constant_time() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/token/signed");
     let mac = fs::read_to_string(folder.join("mac.rs")).unwrap();
     // `Mac::verify_slice` of the hmac crate compares in constant time.

@@ -57,14 +57,14 @@ impl Calls {
     }
 }
 
-/// A store in memory, and the calls it got.
-pub(crate) struct Recording {
-    store: Arc<MemoryStore>,
+/// A store, in memory unless said otherwise, and the calls it got.
+pub(crate) struct Recording<D = MemoryStore> {
+    store: Arc<D>,
     calls: Calls,
 }
 
-impl Recording {
-    pub(crate) fn new(store: Arc<MemoryStore>) -> (Self, Calls) {
+impl<D: Driver> Recording<D> {
+    pub(crate) fn new(store: Arc<D>) -> (Self, Calls) {
         let calls = Calls::default();
         let recording = Self {
             store,
@@ -74,7 +74,7 @@ impl Recording {
     }
 }
 
-impl Driver for Recording {
+impl<D: Driver> Driver for Recording<D> {
     fn name(&self) -> &'static str {
         "recording"
     }

@@ -1,6 +1,11 @@
 //! Every kind of store there is, each with the real server behind it.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each test file uses a part of it"
+)]
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -71,18 +76,30 @@ fn folder() -> std::path::PathBuf {
 }
 
 /// A test for each kind of store: `each_store!(p4_nothing_is_lost);` calls the function of that name in the
-/// file with a store of its own.
+/// file with a store of its own and Flask's layout. What entries look like is nothing to the stores, so the native
+/// layouts are tried with two of them.
 macro_rules! each_store {
     ($($check:ident),* $(,)?) => {$(
         mod $check {
-            $crate::stores::each_store!(@kinds $check, memory file cachelib redis memcached sqlite postgres mysql dynamodb);
+            use super::$check as check;
+            $crate::stores::each_store!(@kinds Flask, memory file cachelib redis memcached sqlite postgres mysql dynamodb);
+
+            mod native {
+                use super::check;
+                $crate::stores::each_store!(@kinds Native, memory redis);
+            }
+
+            mod sealed {
+                use super::check;
+                $crate::stores::each_store!(@kinds Sealed, memory redis);
+            }
         }
     )*};
-    (@kinds $check:ident, $($kind:ident)*) => {$(
+    (@kinds $layout:ident, $($kind:ident)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $kind() {
             let store = $crate::stores::open(stringify!($kind)).await;
-            super::$check(store).await;
+            check(store, cloakroom::Layout::$layout).await;
         }
     )*};
 }

@@ -52,6 +52,10 @@ impl Site {
         }
     }
 
+    pub(crate) fn router(&self) -> &Router {
+        &self.app
+    }
+
     pub(crate) fn visitor(&self) -> Visitor {
         Visitor {
             app: self.app.clone(),

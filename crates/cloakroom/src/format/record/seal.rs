@@ -1,10 +1,9 @@
-use aes_gcm_siv::{AeadInOut, Aes256GcmSiv, KeyInit};
-use hkdf::Hkdf;
-use sha2::Sha256;
-use zeroize::Zeroizing;
-
 use super::{Envelope, Kind, RecordHeader, write_head};
-use crate::format::FormatError;
+use crate::{
+    format::FormatError,
+    token::derive::{derive, info},
+};
+use aes_gcm_siv::{AeadInOut, Aes256GcmSiv, KeyInit};
 
 /// What seals the content of one record: AES-256-GCM-SIV (RFC 8452) under a key of its own, which is derived from the
 /// ticket's secret half. The store has neither; the browser has what both are made of.
@@ -16,23 +15,10 @@ const NONCE: usize = 12;
 const TAG: usize = 16;
 
 impl SealKey {
-    /// Derives the key (HKDF-SHA256, RFC 5869). The places that it is for are told apart by their lengths, so no two
-    /// lists of them give the same key.
-    pub(crate) fn derive(secret: &[u8; 32], places: &[&str]) -> Self {
-        let mut info = Vec::with_capacity(128);
-        for place in [LABEL].iter().chain(places) {
-            info.extend_from_slice(&(place.len() as u64).to_be_bytes());
-            info.extend_from_slice(place.as_bytes());
-        }
-        let mut key = Zeroizing::new([0; 32]);
-        #[allow(
-            clippy::expect_used,
-            reason = "HKDF gives up to 255 blocks, and this is one"
-        )]
-        Hkdf::<Sha256>::new(None, secret)
-            .expand(&info, &mut *key)
-            .expect("one block");
-        Self(Aes256GcmSiv::new((&*key).into()))
+    /// Derives the key (HKDF-SHA256, RFC 5869) for one entry at one place: no other entry has the same one.
+    pub(crate) fn derive(secret: &[u8; 32], place: [&str; 3]) -> Self {
+        let place = info(b"cloakroom record v1", place.into_iter().map(str::as_bytes));
+        Self(Aes256GcmSiv::new((&*derive(secret, &place)).into()))
     }
 
     /// A record with sealed content. The nonce is random; with GCM-SIV even a repeated one gives nothing away but that
@@ -68,5 +54,3 @@ impl SealKey {
         Ok(content)
     }
 }
-
-const LABEL: &str = "cloakroom record";

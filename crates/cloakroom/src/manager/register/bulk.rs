@@ -8,16 +8,16 @@ use crate::store::{DeleteError, Store, StoreError};
 const AT_ONCE: usize = 16;
 
 /// What came of deleting sessions from a store.
-pub(super) struct Deleted {
+pub(in crate::manager) struct Deleted {
     /// The keys under which nothing is any more.
-    pub(super) done: Vec<String>,
+    pub(in crate::manager) done: Vec<String>,
     /// Why others may still be there, of one of them.
-    pub(super) failed: Option<StoreError>,
+    pub(in crate::manager) failed: Option<StoreError>,
 }
 
 /// Deletes sessions from a store, and leaves tombstones, so that no request that is under way brings one back. After
 /// a failure no more are begun: the store is hardly better off for being asked on.
-pub(super) async fn delete_sessions(
+pub(in crate::manager) async fn delete_sessions(
     store: &Store,
     locators: impl IntoIterator<Item = String>,
     tombstone: Duration,

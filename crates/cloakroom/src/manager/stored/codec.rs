@@ -118,6 +118,11 @@ impl Codec {
         })
     }
 
+    /// What the keys of all sessions begin with.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The format of the content.
     pub(super) fn format(&self) -> &Format {
         &self.format
@@ -154,7 +159,7 @@ impl Codec {
                 Entry::Live { id, base } => Some(self.open(id, base).map_err(Error::Refused)?),
                 Entry::None | Entry::Gone => None,
             },
-            Home::Cookie => None,
+            Home::Cookie | Home::Nowhere(_) => None,
         };
         Ok(Draft {
             unchanged: base.as_ref().is_some_and(|base| base.content == content),
@@ -258,7 +263,7 @@ impl Codec {
     #[cfg(feature = "encrypted")]
     fn seal_key(&self, ticket: &Ticket) -> SealKey {
         let [prefix, cookie_name] = &self.places;
-        SealKey::derive(ticket.secret(), &[prefix, cookie_name, ticket.public()])
+        SealKey::derive(ticket.secret(), [prefix, cookie_name, ticket.public()])
     }
 }
 

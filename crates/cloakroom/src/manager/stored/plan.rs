@@ -7,8 +7,8 @@ use crate::{
     Error,
     config::{Profile, Refresh},
     session::{
-        Change, Content, Entry, Home, Identity, Origin, SessionId, State, Status, StoreCommit,
-        decide_store,
+        Activity, Change, Content, Entry, Home, Identity, Origin, SessionId, State, Status,
+        StoreCommit, decide_store,
     },
     store::Record,
 };
@@ -55,7 +55,8 @@ impl StoredSessions {
     pub(super) fn plan(&self, state: &mut State) -> Result<Plan, Error> {
         if self.config.lacks_beginning(state, self.codec.format()) {
             let opened = matches!(&state.home, Home::Store(stored) if matches!(stored.entry, Entry::Live { .. }));
-            if opened || state.modified {
+            let renewable = opened && state.activity == Activity::Counts;
+            if renewable || state.modified {
                 state.stamp(self.codec.format(), self.config.clock.unix_seconds());
             }
         }
@@ -116,6 +117,7 @@ impl StoredSessions {
             (true, ..) => Change::Modified,
             (false, ..) => self.renewal(entry, ttl),
         };
+        let change = state.activity.limit(change);
         let draft = draft.unwrap_or_default();
         let step = match (decide_store(origin, content, change, identity), entry) {
             (StoreCommit::Forget, _) => Step::Forget,
@@ -134,7 +136,11 @@ impl StoredSessions {
             // Only an entry is touched, replaced, moved or deleted.
             (StoreCommit::Nothing, _) | (_, None) => Step::Nothing,
         };
-        let cookie = match (&step, self.config.profile, self.config.refresh) {
+        let cookie = match (
+            &step,
+            self.config.profile,
+            state.activity.refresh(self.config.refresh),
+        ) {
             (Step::Create(_) | Step::Move(..), ..) => true,
             (Step::Nothing | Step::Touch(_) | Step::Replace(..), Profile::Flask, _) if changed => {
                 origin == Origin::Entry

@@ -22,7 +22,9 @@ impl StoredSessions {
         base: &Record,
         draft: &Draft,
     ) -> Result<Outcome, Error> {
-        let (id, mut record) = self.create(draft, plan.ttl).await?;
+        let Some((id, mut record)) = self.create(session, draft, plan.ttl).await? else {
+            return Ok(Outcome::Gone);
+        };
         let key = self.key(&id);
         let mut base = base.clone();
         let mut mark = plan.mark;

@@ -107,7 +107,7 @@ fn answered(code: Option<&str>, status: u16) -> StoreError {
             StoreError::unreachable("dynamodb: too many requests for the table's capacity")
         }
         "TransactionConflictException" | "ReplicatedWriteConflictException" => {
-            StoreError::unreachable("dynamodb: another write to the item was under way")
+            StoreError::busy("dynamodb: another write to the item was under way")
         }
         _ if status >= 500 => StoreError::unreachable("dynamodb: the server failed"),
         _ => StoreError::refused("dynamodb: the request was refused"),

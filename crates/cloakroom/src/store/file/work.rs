@@ -149,7 +149,7 @@ impl FileStore {
                 return Ok(());
             }
         }
-        Err(StoreError::unreachable("another program writes the entry all the time").into())
+        Err(StoreError::busy("another program writes the entry all the time").into())
     }
 
     pub(super) fn delete_now(

@@ -157,9 +157,7 @@ impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Lost(error) | Failure::Failed(error) => error,
-            Failure::Undone => {
-                Self::timed_out("other writers were in the way each time it was tried")
-            }
+            Failure::Undone => Self::busy("other writers were in the way each time it was tried"),
             Failure::Duplicate => Self::refused("there is a row with this key already"),
         }
     }

@@ -28,6 +28,8 @@
 mod error;
 mod layout;
 mod sealer;
+#[cfg(test)]
+mod vectors;
 
 pub use super::derive::Purpose;
 pub use error::{OpenError, SealError};
