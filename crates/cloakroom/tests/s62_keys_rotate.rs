@@ -822,6 +822,37 @@ fn s62_what_each_key_verified_is_counted_across_reloads() {
 }
 
 #[test]
+fn s62_a_key_that_ends_before_its_sessions_do_is_told() {
+    const DAY: u64 = 24 * 60 * 60;
+    let early = |keys: Vec<ScheduledKey>| {
+        let keys = Keys::scheduled(keys).unwrap();
+        keys.early_ends(Duration::from_secs(DAY))
+    };
+    let ends = |end| vec![key("old").not_after(end), key("new").not_before(NOW)];
+    assert_eq!(early(ends(NOW + DAY)), []);
+    assert_eq!(early(ends(NOW + DAY - 1)), [("old".to_owned(), NOW + DAY)]);
+    // The last cookie of the old key is good to its last second exactly if the key is.
+    for (end, good) in [(NOW + DAY, true), (NOW + DAY - 1, false)] {
+        let clock = Clock::manual(NOW - 1);
+        let config = config(&clock).lifetime(Duration::from_secs(DAY));
+        let sessions = SessionManager::signed(Keys::scheduled(ends(end)).unwrap(), config).unwrap();
+        let last = cookie(&sessions);
+        clock.set(NOW - 1 + DAY);
+        assert_eq!(opens(&sessions, &last), good);
+    }
+    // A later key does not matter, nor does what signs nothing.
+    let mut keys = ends(NOW + DAY);
+    keys.push(key("next").not_before(NOW + 5));
+    keys.push(key("stolen").not_after(NOW + 7).revoked());
+    assert_eq!(early(keys), []);
+    // Without another one, it signs to its end.
+    let keys = vec![key("a").not_before(5).not_after(9), key("b")];
+    assert_eq!(early(keys), [("a".to_owned(), 9 + DAY)]);
+    let ring = KeyRing::new(secret("a")).fallback(secret("b"));
+    assert_eq!(Keys::from(ring).early_ends(Duration::MAX), []);
+}
+
+#[test]
 fn s62_an_expired_cookie_is_no_use_of_its_key() {
     let clock = Clock::manual(NOW);
     let sessions = manager(key_pair(), &clock);

@@ -128,7 +128,7 @@ async fn s24_many_logins_at_once_are_not_too_many() {
     let processes: Vec<_> = (0..4)
         .map(|_| {
             Arc::new(site.process_with(|settings| {
-                settings.max_sessions = Some(MaxSessions::RefuseNewest(3))
+                settings.max_sessions = Some(MaxSessions::RefuseNewest(3));
             }))
         })
         .collect();
