@@ -1,11 +1,6 @@
 //! Every kind of store there is, each with the real server behind it.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    unused_macros,
-    reason = "each test file uses a part of it"
-)]
+#![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

@@ -35,6 +35,7 @@ pub(crate) struct Envelope<'a> {
     /// The session's entries as their format writes them, or sealed.
     pub(crate) content: &'a [u8],
     /// Everything before the content, which a seal covers as well.
+    #[cfg_attr(not(feature = "encrypted"), allow(dead_code))]
     head: &'a [u8],
 }
 
