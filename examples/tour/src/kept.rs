@@ -24,10 +24,6 @@ pub enum Place {
 }
 
 impl Place {
-    pub(crate) fn is_store(self) -> bool {
-        matches!(self, Self::Store | Self::SealedStore)
-    }
-
     pub(crate) fn is_encrypted(self) -> bool {
         matches!(self, Self::EncryptedCookie | Self::SealedStore)
     }
