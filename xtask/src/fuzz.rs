@@ -17,7 +17,7 @@ struct Target {
     hexadecimal: bool,
 }
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 7] = [
     Target {
         name: "cookie_header",
         files: &["werkzeug_cookie.json", "flask_flows.json"],
@@ -39,6 +39,12 @@ const TARGETS: [Target; 6] = [
     Target {
         name: "pickle",
         files: &["pickle.json", "flask_session_serialization.json"],
+        fields: &["hex"],
+        hexadecimal: true,
+    },
+    Target {
+        name: "record",
+        files: &["flask_session_serialization.json"],
         fields: &["hex"],
         hexadecimal: true,
     },

@@ -70,10 +70,11 @@
 //! ```
 //!
 //! - One struct for the whole session: [`Typed`].
+//! - Forms that no other site can post: [`csrf`].
 //! - Messages for the next page: [`Session::flash`] and [`Session::flashes`].
 //! - Cookies of your own: the extractor [`Cookies`] reads them, [`Cookie`] sets and deletes them.
 //! - Templates: with the feature `minijinja`, `template::Globals` gives them `session`,
-//!   `get_flashed_messages` and `request.cookies`.
+//!   `get_flashed_messages`, `request.cookies` and `csrf_token`.
 //! - Links that expire (a password reset): [`token::signed`], all of itsdangerous.
 //! - Tests: [`testing::Browser`] keeps cookies and edits the session between requests, as Flask's
 //!   `session_transaction` does.
@@ -94,7 +95,7 @@
 //! A cookie that is expired, altered or of another key gives an empty session; [`Session::status`] says
 //! why. Two requests at once that both change the session each send a cookie, and the browser keeps
 //! the later one: that is in the nature of sessions in cookies. So is that a copy of a cookie stays
-//! valid until it expires, even after a logout.
+//! valid until it expires, even after a logout, unless [`UserSessions`] are kept track of.
 //!
 //! # In a store
 //!
@@ -124,9 +125,72 @@
 //! now: a value that was set wins its own key and no other, the function of [`Session::update`] runs again. If
 //! the session was ended meanwhile, the changes are dropped and the response leaves the cookie alone (it may be
 //! that of a new login). A store that can't be asked gives [`Error::StoreUnavailable`], which is a 503: it is
-//! never taken for an empty session.
+//! never taken for an empty session. Pages that are of use without a session can go on instead
+//! ([`SessionLayer::on_outage`]), and after a few failures nobody waits for such a store any more
+//! ([`Breaker`](store::Breaker)). What pages ask by themselves keeps no session alive if its routes say so
+//! ([`SessionLayer::without_activity`]).
 //!
 //! [`store`] has them all, and says how to write another one.
+//!
+//! # Who is logged in
+//!
+//! [`Session::login`] is a login in one commit: a new id, the user, and the time of the proof. What another user
+//! had in the session goes first. The rest follows from it:
+//!
+//! ```
+//! use std::time::Duration;
+//! use cloakroom::{Error, Session, User};
+//!
+//! async fn login(session: Session) -> Result<(), Error> {
+//!     // … the password was right:
+//!     session.login("alice")
+//! }
+//!
+//! /// For users only: others get 401.
+//! async fn change_password(user: User) -> Result<String, Error> {
+//!     if !user.authenticated_within(Duration::from_secs(300)) {
+//!         return Ok("Your password again, please".to_owned());
+//!     }
+//!     // … and with the new password:
+//!     let others = user.end_other_sessions().await?;
+//!     Ok(format!("{others} other devices are logged out"))
+//! }
+//!
+//! async fn logout(session: Session) {
+//!     session.logout();
+//! }
+//! ```
+//!
+//! - Two steps: [`Session::begin_login`] after the password, `login` after the second proof. Who is in between
+//!   is a [`PendingUser`] and no [`User`].
+//! - Lifetimes: [`SessionConfig::lifetime`] for an idle session, [`SessionConfig::absolute_lifetime`] for any,
+//!   [`SessionConfig::remember_lifetime`] for "remember me"; [`SessionConfig::assurance`] sets them as NIST's
+//!   assurance levels ask. The server's clock decides.
+//! - Lists of devices, and ends from elsewhere: with [`SessionConfig::user_sessions`] a user's sessions can be
+//!   listed and ended, one by one, all others, or all ([`UserSessions`]). This works for sessions in a cookie too,
+//!   whose copies are worth nothing after a logout then.
+//! - What happens is told: [`SessionConfig::on_event`], and `tracing`.
+//!
+//! # Unreadable sessions
+//!
+//! [`SessionLayer::encrypted`] keeps the session in a cookie that the browser cannot read. To get there from signed
+//! cookies with nobody logged out, [`SessionConfig::accept_signed`] reads those for a while. In a store that
+//! Flask does not share, [`Layout::Native`] keeps only a hash of the id's secret half, so that a copy of the
+//! database logs nobody in, and [`Layout::Sealed`] encrypts the content with a key that only the browser's
+//! cookie holds. [`SessionConfig::native`] has the settings for sites that share nothing with Flask.
+//!
+//! # Other sites, and proxies
+//!
+//! [`csrf`] refuses requests that another site's page makes the browser send, by what the browser says of them and,
+//! beside Flask-WTF, by its tokens. [`SessionConfig::require_https`] refuses sessions over plain http behind a
+//! proxy. [`ClearSiteData`] makes the browser forget a site at a logout.
+//!
+//! # When a store is down
+//!
+//! A handler that asks for its session gets a 503 with `Retry-After`, and after a few failures in a row the next
+//! requests get it at once ([`store::Breaker`]). A page that can do without a session says so:
+//! [`SessionLayer::on_outage`] with [`OutagePolicy::Degrade`] gives it one that
+//! [knows nothing](Session::is_unknown), which is neither logged in nor anonymous.
 //!
 //! # Beside Flask
 //!
@@ -148,23 +212,35 @@
 //! does not change goes back with the bytes it came with. `COMPATIBILITY.md` in the repository lists
 //! every difference that is meant.
 //!
+//! Flask's neighbours are shared too: [`csrf`] has Flask-WTF's tokens, [`flask_login`] Flask-Login's logins.
+//!
 //! # Keys
 //!
 //! [`SecretKey`] refuses what is too short or published somewhere. To change it with nobody noticing,
-//! sign with the new key and keep the old one for reading:
+//! keep the keys in a file that the servers watch ([`Keys`] shows one) and give each the time from which it signs:
 //!
-//! ```
-//! use cloakroom::{KeyRing, SecretKey};
+//! ```no_run
+//! use std::time::Duration;
+//! use cloakroom::{Keys, SessionLayer};
 //!
-//! # fn keys() -> Result<KeyRing, cloakroom::SecretKeyError> {
-//! let keys = KeyRing::new(SecretKey::from_env("SECRET_KEY")?).fallback(SecretKey::from_env("OLD_SECRET_KEY")?);
-//! # Ok(keys) }
+//! # async fn sessions() -> Result<(), cloakroom::KeysError> {
+//! let keys = Keys::from_file("/etc/shop/keys.json")?;
+//! let watcher = keys.watch(Duration::from_secs(10));
+//! let sessions = SessionLayer::signed(keys);
+//! # drop((watcher, sessions)); Ok(()) }
 //! ```
+//!
+//! A new key is accepted as soon as a server has read it and signs from its time on, so that no server meets
+//! a cookie whose key it does not know. What an old key signed is read until its end, and signed with the new
+//! one when it changes. [`SessionManager::key_usage`] says when nobody needs the old one, and a key that is
+//! `revoked` in the file opens nothing from the next reload on. Where a restart does no harm, a [`KeyRing`] is
+//! enough: one key that signs and older ones that only verify, as in Flask.
 //!
 //! # Features
 //!
 //! - `axum` (default): extractors and response parts, on `axum-core` alone. The layer itself works
 //!   under any tower server.
+//! - `encrypted` (default): cookies and entries that nobody can read without the key.
 //! - `minijinja`: Flask's names in templates.
 //! - `toml`: settings from TOML files.
 //! - `idna`: cookie domains outside ASCII.

@@ -120,12 +120,8 @@ impl SessionManager {
             });
         }
         #[cfg(feature = "encrypted")]
-        if let Some(name) = seal::unheeded(protection, &config) {
-            return Err(ConfigError::Conflict {
-                name: name.to_owned(),
-                reason: "only encrypted sessions have it, and these are signed: use encrypted, or leave it out"
-                    .to_owned(),
-            });
+        if protection == Protection::Signed {
+            config.encrypted.refuse_unheeded()?;
         }
         let sessions = CookieSessions::new(protection, keys, config)?;
         Ok(Self {
@@ -133,13 +129,16 @@ impl SessionManager {
         })
     }
 
-    /// Sessions in a store: the browser has an id, the store the rest. Flask-Session's own entries.
+    /// Sessions in a store: the browser has an id, the store the rest. Flask-Session's own entries or, with
+    /// [`SessionConfig::native`] or [`SessionConfig::layout`], entries that nobody can log in with.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] if the settings contradict each other or no browser would keep the cookie.
     #[doc(alias = "Flask-Session")]
     pub fn stored(store: impl Into<Store>, config: SessionConfig) -> Result<Self, ConfigError> {
+        #[cfg(feature = "encrypted")]
+        config.encrypted.refuse_unheeded()?;
         let sessions = StoredSessions::new(store.into(), config)?;
         Ok(Self {
             room: Room::Store(Arc::new(sessions)),
@@ -343,7 +342,7 @@ impl SessionManager {
     }
 
     /// The key under which the store has a session; none before it is saved, and for sessions in the
-    /// cookie. Whoever has it has the session.
+    /// cookie. In Flask's layout whoever has it has the session; in a native one it logs nobody in.
     pub fn store_key(&self, session: &Session) -> Option<String> {
         match &self.room {
             Room::Cookie(_) => None,

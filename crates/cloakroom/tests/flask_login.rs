@@ -15,7 +15,7 @@ use axum::{
 };
 use cloakroom::{
     Cookies, FlaskSettings, KeyRing, SecretKey, Session, SessionConfig, Value,
-    flask_login::{Client, FlaskLogin, Protection, Remember},
+    flask_login::{Client, FlaskLogin, Remember, SessionProtection},
     testing::Browser,
 };
 use support::app::{App, NOW, header, key, text};
@@ -300,12 +300,12 @@ async fn another_browser_loses_the_freshness_or_the_login() {
     site.agent = "one";
     assert_eq!(site.page("who").await, "alice");
 
-    let mut site = Site::new(|login| login.protection(Protection::None));
+    let mut site = Site::new(|login| login.protection(SessionProtection::None));
     site.page("remember").await;
     site.agent = "two";
     assert_eq!(site.page("who").await, "alice fresh");
 
-    let mut site = Site::new(|login| login.protection(Protection::Strong));
+    let mut site = Site::new(|login| login.protection(SessionProtection::Strong));
     site.page("remember").await;
     assert_eq!(site.page("who").await, "alice fresh");
     site.agent = "two";
@@ -317,7 +317,7 @@ async fn another_browser_loses_the_freshness_or_the_login() {
 
 #[tokio::test]
 async fn a_strong_session_that_is_permanent_loses_its_freshness_only() {
-    let mut site = Site::new(|login| login.protection(Protection::Strong));
+    let mut site = Site::new(|login| login.protection(SessionProtection::Strong));
     site.page("login").await;
     site.page("permanent").await;
     site.agent = "two";
@@ -326,7 +326,7 @@ async fn a_strong_session_that_is_permanent_loses_its_freshness_only() {
 
 #[tokio::test]
 async fn a_restored_login_stays_under_strong_protection() {
-    let mut site = Site::new(|login| login.protection(Protection::Strong));
+    let mut site = Site::new(|login| login.protection(SessionProtection::Strong));
     site.page("remember").await;
     site.restart();
     assert_eq!(site.page("who").await, "alice restored");
@@ -437,8 +437,7 @@ fn flask_logins_settings_mean_what_they_mean_there() {
             .unwrap();
         visitor.login("alice", Remember::Yes).unwrap();
         let set = visitor.set_cookie().unwrap().unwrap();
-        let value = set.header_value().to_str().unwrap().replace(ALICE, "@");
-        value
+        set.header_value().to_str().unwrap().replace(ALICE, "@")
     };
     assert_eq!(
         cookie(&[]),
@@ -488,4 +487,25 @@ async fn s09_neither_users_nor_tokens_are_shown_by_debug() {
         !shown.contains("alice") && !shown.contains("a key"),
         "{shown}"
     );
+}
+
+/// Fails if a restored login is put into the session past `Session::login`.
+#[tokio::test]
+async fn s23_a_restored_login_is_listed_among_the_users_sessions_and_can_be_ended() {
+    let store = cloakroom::store::MemoryStore::new();
+    let config = SessionConfig::default().user_sessions(cloakroom::UserSessions::default());
+    let manager = cloakroom::SessionManager::stored(store, config).unwrap();
+    let router = Router::new()
+        .route("/{action}", get(act))
+        .with_state(FlaskLogin::new(key()))
+        .layer(cloakroom::SessionLayer::new(manager.clone()));
+    let mut site = Site::new(|login| login);
+    (site.app.router, site.app.manager) = (router, manager.clone());
+    site.app.browser.set_cookie("remember_token", ALICE);
+    assert_eq!(site.page("who").await, "alice restored");
+    site.app.browser.remove_cookie("remember_token");
+    assert_eq!(site.page("who").await, "alice");
+    assert_eq!(manager.sessions_of("alice").await.unwrap().len(), 1);
+    assert_eq!(manager.end_sessions_of("alice").await.unwrap(), 1);
+    assert_eq!(site.page("who").await, "nobody");
 }

@@ -9,8 +9,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cloakroom::{
-    Clock, SessionConfig, SessionManager, Value,
-    format::Serialization,
+    Clock, Layout, SessionConfig, SessionManager, Value,
     store::{
         CreateError, Cursor, DeleteError, Driver, MemoryStore, Page, Record, ReplaceError,
         StoreError, TouchError,
@@ -136,17 +135,20 @@ async fn request(manager: SessionManager, cookie: String, action: Action) -> Out
     }
 }
 
-/// The entries there are, by id.
-async fn entries(store: &MemoryStore) -> BTreeMap<String, Value> {
+/// The sessions there are, by their cookies: each entry is one that somebody has the cookie of.
+async fn entries(
+    store: &MemoryStore,
+    manager: &SessionManager,
+    cookies: impl Iterator<Item = &String>,
+) -> BTreeMap<String, Value> {
     let mut entries = BTreeMap::new();
-    for listed in store.list("", None, 100).await.unwrap().entries {
-        let record = store.load(&listed.key).await.unwrap().unwrap();
-        let value = Serialization::MessagePack
-            .from_slice(&record.value)
-            .unwrap();
-        let id = listed.key.strip_prefix("session:").unwrap().to_owned();
-        entries.insert(id, value);
+    for cookie in cookies {
+        if let Ok(session) = manager.open_value(cookie).await {
+            entries.insert(cookie.clone(), Value::Dict(session.snapshot()));
+        }
     }
+    let listed = store.list("", None, 100).await.unwrap().entries;
+    assert_eq!(listed.len(), entries.len(), "an entry without a visitor");
     entries
 }
 
@@ -155,10 +157,10 @@ fn holds(session: &Value, key: &str) -> Option<i64> {
 }
 
 /// One schedule of these requests on a session that somebody is logged in to.
-async fn race(actions: &[Action]) {
+async fn race(layout: Layout, actions: &[Action]) {
     let clock = Clock::manual(1_700_000_000);
     let store = Arc::new(MemoryStore::new().clock(clock.clone()));
-    let config = SessionConfig::default().clock(clock.clone());
+    let config = SessionConfig::default().layout(layout).clock(clock.clone());
     let manager = SessionManager::stored(Turns(store.clone()), config).unwrap();
     let session = manager.new_session();
     session.insert("user", 1).unwrap();
@@ -174,7 +176,9 @@ async fn race(actions: &[Action]) {
     for request in requests {
         outcomes.push(request.await.unwrap());
     }
-    check(&first, &outcomes, &entries(&store).await);
+    let cookies = outcomes.iter().filter_map(|outcome| outcome.id.as_ref());
+    let entries = entries(&store, &manager, cookies.chain([&first])).await;
+    check(&first, &outcomes, &entries);
 }
 
 fn check(first: &str, outcomes: &[Outcome], entries: &BTreeMap<String, Value>) {
@@ -247,12 +251,12 @@ fn check(first: &str, outcomes: &[Outcome], entries: &BTreeMap<String, Value>) {
 }
 
 /// Explores schedules of the requests.
-fn explore(scheduler: impl Scheduler + 'static, actions: Vec<Action>) {
+fn explore(scheduler: impl Scheduler + 'static, layout: Layout, actions: Vec<Action>) {
     let mut config = Config::new();
     // Requests in a debug build need more than the usual 32 KiB.
     config.stack_size = 512 * 1024;
     config.failure_persistence = shuttle::FailurePersistence::None;
-    Runner::new(scheduler, config).run(move || block_on(race(&actions)));
+    Runner::new(scheduler, config).run(move || block_on(race(layout, &actions)));
 }
 
 /// All ways to choose so many requests, in which order does not matter.
@@ -287,12 +291,12 @@ fn p4_p5_any_two_or_three_requests_in_any_order() {
     let runtime = clock();
     let _entered = runtime.enter();
     for actions in choices(2) {
-        explore(RandomScheduler::new(100), actions.clone());
-        explore(PctScheduler::new(3, 50), actions);
+        explore(RandomScheduler::new(100), Layout::Flask, actions.clone());
+        explore(PctScheduler::new(3, 50), Layout::Flask, actions);
     }
     for actions in choices(3) {
-        explore(RandomScheduler::new(60), actions.clone());
-        explore(PctScheduler::new(3, 30), actions);
+        explore(RandomScheduler::new(60), Layout::Flask, actions.clone());
+        explore(PctScheduler::new(3, 30), Layout::Flask, actions);
     }
 }
 
@@ -301,7 +305,23 @@ fn p4_p5_any_four_requests_in_any_order() {
     let runtime = clock();
     let _entered = runtime.enter();
     for actions in choices(4) {
-        explore(RandomScheduler::new(30), actions.clone());
-        explore(PctScheduler::new(4, 15), actions);
+        explore(RandomScheduler::new(30), Layout::Flask, actions.clone());
+        explore(PctScheduler::new(4, 15), Layout::Flask, actions);
+    }
+}
+
+#[test]
+fn p4_p5_any_two_or_three_requests_in_a_native_layout() {
+    let runtime = clock();
+    let _entered = runtime.enter();
+    for layout in [Layout::Native, Layout::Sealed] {
+        for actions in choices(2) {
+            explore(RandomScheduler::new(40), layout, actions.clone());
+            explore(PctScheduler::new(3, 20), layout, actions);
+        }
+        for actions in choices(3) {
+            explore(RandomScheduler::new(6), layout, actions.clone());
+            explore(PctScheduler::new(3, 4), layout, actions);
+        }
     }
 }

@@ -61,12 +61,17 @@ async fn p9_after_three_failures_nobody_waits() {
         let now = Instant::now();
         for _ in 0..1000 {
             // It answers at once: there is nothing that could wait.
-            let mut load = pin!(store.load("key"));
-            let mut context = Context::from_waker(Waker::noop());
-            let Poll::Ready(result) = load.as_mut().poll(&mut context) else {
+            let mut answer = Poll::Pending;
+            let allocations = allocation_counter::measure(|| {
+                let mut load = pin!(store.load("key"));
+                let mut context = Context::from_waker(Waker::noop());
+                answer = load.as_mut().poll(&mut context);
+            });
+            let Poll::Ready(result) = answer else {
                 panic!("{fault:?}: it waits");
             };
             assert_eq!(kind(&result), StoreErrorKind::Skipped);
+            assert!(allocations.count_total <= 1, "{allocations:?}");
         }
         assert_eq!(now.elapsed(), Duration::ZERO);
         assert_eq!(driver.calls(), [""; 0], "{fault:?}");

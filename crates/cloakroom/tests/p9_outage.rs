@@ -5,13 +5,35 @@
 use std::time::Duration;
 
 use axum::{Router, body::Body, routing::get};
-use cloakroom::{Clock, Error, Session, SessionConfig, SessionLayer, SessionManager, store::Store};
+use cloakroom::{
+    Clock, Error, Layout, Session, SessionConfig, SessionLayer, SessionManager, store::Store,
+};
 use faulty::{ALL, Fault, Faulty};
 use http::{Request, Response, StatusCode, header};
+use layouts::each_layout;
 use tower::ServiceExt;
 
 #[path = "support/faulty.rs"]
 mod faulty;
+#[path = "support/layouts.rs"]
+mod layouts;
+
+each_layout!(
+    p9_a_store_that_refuses_is_a_500_and_the_cookie_stays,
+    p9_a_handler_that_swallows_the_error_overwrites_nothing,
+    p9_a_request_that_could_not_load_never_writes,
+    p9_a_commit_whose_answer_is_lost_is_not_claimed,
+    p9_the_service_recovers_with_the_store,
+);
+each_layout!(
+    paused;
+    p9_a_store_that_is_down_is_a_503_and_the_cookie_stays,
+    p9_a_newcomer_who_cannot_be_kept_gets_no_cookie,
+    p9_a_commit_that_fails_takes_the_place_of_the_answer,
+    p9_a_renewal_that_fails_leaves_the_answer_as_it_is,
+    p9_a_store_that_hangs_costs_its_time_limit_and_no_more,
+    p9_a_login_that_fails_half_way_leaves_the_visitor_a_session,
+);
 
 async fn read(session: Session) -> Result<String, Error> {
     Ok(session.get::<u64>("n")?.unwrap_or(0).to_string())
@@ -143,10 +165,9 @@ fn assert_come_back(answer: &Answer, about: &str) {
     assert!(answer.cookies.is_empty(), "{about}: {:?}", answer.cookies);
 }
 
-#[tokio::test(start_paused = true)]
-async fn p9_a_store_that_is_down_is_a_503_and_the_cookie_stays() {
+async fn p9_a_store_that_is_down_is_a_503_and_the_cookie_stays(layout: Layout) {
     for config in [SessionConfig::default(), SessionConfig::flask()] {
-        let site = Site::new(config);
+        let site = Site::new(config.layout(layout));
         let visitor = site.visitor().await;
         for fault in [Fault::Unreachable, Fault::Hangs] {
             for path in ["/read", "/count", "/login", "/logout", "/saves"] {
@@ -162,9 +183,8 @@ async fn p9_a_store_that_is_down_is_a_503_and_the_cookie_stays() {
     }
 }
 
-#[tokio::test]
-async fn p9_a_store_that_refuses_is_a_500_and_the_cookie_stays() {
-    let site = Site::new(SessionConfig::default());
+async fn p9_a_store_that_refuses_is_a_500_and_the_cookie_stays(layout: Layout) {
+    let site = Site::new(SessionConfig::default().layout(layout));
     let visitor = site.visitor().await;
     for method in ["load", "replace"] {
         site.store.set(Fault::Refuses, method);
@@ -176,9 +196,8 @@ async fn p9_a_store_that_refuses_is_a_500_and_the_cookie_stays() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn p9_a_newcomer_who_cannot_be_kept_gets_no_cookie() {
-    let site = Site::new(SessionConfig::default());
+async fn p9_a_newcomer_who_cannot_be_kept_gets_no_cookie(layout: Layout) {
+    let site = Site::new(SessionConfig::default().layout(layout));
     for fault in [Fault::Unreachable, Fault::Hangs, Fault::Mute] {
         site.store.set(fault, ALL);
         let answer = site.get("/count", "").await;
@@ -189,9 +208,8 @@ async fn p9_a_newcomer_who_cannot_be_kept_gets_no_cookie() {
     }
 }
 
-#[tokio::test]
-async fn p9_a_handler_that_swallows_the_error_overwrites_nothing() {
-    let site = Site::new(SessionConfig::default());
+async fn p9_a_handler_that_swallows_the_error_overwrites_nothing(layout: Layout) {
+    let site = Site::new(SessionConfig::default().layout(layout));
     let visitor = site.visitor().await;
     for path in ["/careless", "/stubborn"] {
         site.store.set(Fault::Unreachable, ALL);
@@ -203,9 +221,8 @@ async fn p9_a_handler_that_swallows_the_error_overwrites_nothing() {
 }
 
 /// The store comes back while the handler is at work: its error stands all the same.
-#[tokio::test]
-async fn p9_a_request_that_could_not_load_never_writes() {
-    let site = Site::new(SessionConfig::default());
+async fn p9_a_request_that_could_not_load_never_writes(layout: Layout) {
+    let site = Site::new(SessionConfig::default().layout(layout));
     let visitor = site.visitor().await;
     site.store.set(Fault::Unreachable, "load");
     let answer = site.get("/careless", &visitor).await;
@@ -217,9 +234,8 @@ async fn p9_a_request_that_could_not_load_never_writes() {
     site.is_as_before(&visitor).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn p9_a_commit_that_fails_takes_the_place_of_the_answer() {
-    let site = Site::new(SessionConfig::default());
+async fn p9_a_commit_that_fails_takes_the_place_of_the_answer(layout: Layout) {
+    let site = Site::new(SessionConfig::default().layout(layout));
     let visitor = site.visitor().await;
     for fault in [Fault::Unreachable, Fault::Hangs] {
         for (path, method) in [
@@ -237,9 +253,8 @@ async fn p9_a_commit_that_fails_takes_the_place_of_the_answer() {
 }
 
 /// Nobody knows whether it was stored, so nobody is told that it was; tried again, it counts on from there.
-#[tokio::test]
-async fn p9_a_commit_whose_answer_is_lost_is_not_claimed() {
-    let site = Site::new(SessionConfig::default());
+async fn p9_a_commit_whose_answer_is_lost_is_not_claimed(layout: Layout) {
+    let site = Site::new(SessionConfig::default().layout(layout));
     let visitor = site.visitor().await;
     site.store.set(Fault::Mute, "replace");
     assert_come_back(&site.get("/count", &visitor).await, "count");
@@ -252,11 +267,10 @@ async fn p9_a_commit_whose_answer_is_lost_is_not_claimed() {
     assert_eq!(site.get("/read", &visitor).await.body, "0");
 }
 
-#[tokio::test(start_paused = true)]
-async fn p9_a_renewal_that_fails_leaves_the_answer_as_it_is() {
+async fn p9_a_renewal_that_fails_leaves_the_answer_as_it_is(layout: Layout) {
     for fault in [Fault::Unreachable, Fault::Hangs, Fault::Refuses] {
         let clock = Clock::manual(1_700_000_000);
-        let site = Site::at(clock.clone(), SessionConfig::default());
+        let site = Site::at(clock.clone(), SessionConfig::default().layout(layout));
         let visitor = site.visitor().await;
         clock.advance(Duration::from_secs(2 * 60 * 60));
         site.store.set(fault, "touch");
@@ -274,9 +288,8 @@ async fn p9_a_renewal_that_fails_leaves_the_answer_as_it_is() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn p9_a_store_that_hangs_costs_its_time_limit_and_no_more() {
-    let site = Site::new(SessionConfig::default());
+async fn p9_a_store_that_hangs_costs_its_time_limit_and_no_more(layout: Layout) {
+    let site = Site::new(SessionConfig::default().layout(layout));
     let visitor = site.visitor().await;
     for method in ["load", "replace"] {
         site.store.set(Fault::Hangs, method);
@@ -290,15 +303,14 @@ async fn p9_a_store_that_hangs_costs_its_time_limit_and_no_more() {
 
 /// A login whose old entry cannot be removed: nobody knows which of the two entries lives on, so the browser gets the
 /// id that certainly does.
-#[tokio::test(start_paused = true)]
-async fn p9_a_login_that_fails_half_way_leaves_the_visitor_a_session() {
+async fn p9_a_login_that_fails_half_way_leaves_the_visitor_a_session(layout: Layout) {
     for fault in [
         Fault::Unreachable,
         Fault::Hangs,
         Fault::Mute,
         Fault::Refuses,
     ] {
-        let site = Site::new(SessionConfig::default());
+        let site = Site::new(SessionConfig::default().layout(layout));
         let visitor = site.visitor().await;
         site.store.set(fault, "delete");
         let answer = site.get("/login", &visitor).await;
@@ -308,7 +320,7 @@ async fn p9_a_login_that_fails_half_way_leaves_the_visitor_a_session() {
         assert_ne!(new, visitor);
         site.is_as_before(new).await;
         // The new entry is the only one that could not be made: then nothing has happened.
-        let site = Site::new(SessionConfig::default());
+        let site = Site::new(SessionConfig::default().layout(layout));
         let visitor = site.visitor().await;
         site.store.set(fault, "create");
         let answer = site.get("/login", &visitor).await;
@@ -321,9 +333,8 @@ async fn p9_a_login_that_fails_half_way_leaves_the_visitor_a_session() {
     }
 }
 
-#[tokio::test]
-async fn p9_the_service_recovers_with_the_store() {
-    let site = Site::new(SessionConfig::default());
+async fn p9_the_service_recovers_with_the_store(layout: Layout) {
+    let site = Site::new(SessionConfig::default().layout(layout));
     let visitor = site.visitor().await;
     for round in 2..10_u64 {
         site.store.set(Fault::Unreachable, ALL);

@@ -366,7 +366,8 @@ fn s09_keys_with_times_show_nothing_secret() {
     let scheduled = ScheduledKey::new("one", watch.key("a scheduled key")).not_after(4_000_000_000);
     watch.show(&scheduled);
     let other = ScheduledKey::new("two", watch.key("a revoked key")).revoked();
-    let keys = Keys::scheduled([scheduled, other]).unwrap();
+    let lasting = ScheduledKey::new("three", watch.key("a lasting key")).not_before(1000);
+    let keys = Keys::scheduled([scheduled, other, lasting]).unwrap();
     watch.show(&keys);
     watch.show(&keys.usage_at(NOW));
     watch.show(&keys.ring_at(NOW));
@@ -381,7 +382,9 @@ fn s09_keys_with_times_show_nothing_secret() {
         format!("{{\"keys\": \"{}\"}}", watch.secret("a wrong file")),
         format!(
             "{{\"keys\": [{{\"id\": \"a\", \"sekret\": \"{}\"}}]}}",
-            "word-in-a-misspelt-member"
+            watch
+                .secrets
+                .add("a misspelt member", "word-in-a-misspelt-member")
         ),
     ] {
         fs::write(&file, text).unwrap();
@@ -391,6 +394,57 @@ fn s09_keys_with_times_show_nothing_secret() {
         }
     }
     watch.assert_clean("keys with times");
+}
+
+/// Flask-WTF's tokens and Flask-Login's remembered logins.
+#[tokio::test]
+async fn s09_form_tokens_and_remembered_logins_show_nothing_secret() {
+    use cloakroom::{
+        csrf::CsrfTokens,
+        flask_login::{Client, FlaskLogin, Remember},
+    };
+
+    let watch = Watch::get();
+    let key = watch.key("the key");
+    let manager = SessionManager::signed(key.clone(), config()).unwrap();
+    let tokens = CsrfTokens::new(key.clone());
+    watch.show(&tokens);
+    let session = manager.new_session();
+    let token = watch
+        .secrets
+        .add("a form's token", tokens.token(&session).unwrap());
+    let value: String = session.get("csrf_token").unwrap().unwrap();
+    watch.secrets.add("a session's random value", value);
+    assert!(tokens.verify(&session, token.as_str()).is_ok());
+    let other = manager.new_session();
+    for wrong in [&token[1..], &token[..token.len() - 1], ""] {
+        for session in [&session, &other] {
+            watch.tell(&tokens.verify(session, wrong).unwrap_err());
+        }
+    }
+    let logins = FlaskLogin::new(key);
+    watch.show(&logins);
+    let cookies = Cookies::parse_header("a=b");
+    let client = Client::default();
+    let mut visitor = logins.visitor(&session, &cookies, &client).unwrap();
+    let user = watch.secret("a user id");
+    visitor.login(&user, Remember::Yes).unwrap();
+    watch.show(&visitor);
+    let cookie = visitor.set_cookie().unwrap().unwrap();
+    watch.show(&cookie);
+    let text = cookie.header_value().to_str().unwrap().to_owned();
+    let remembered = text.split([';', '=']).nth(1).unwrap();
+    watch.secrets.add("a remembered login", remembered);
+    for cookies in [
+        format!("remember_token={remembered}"),
+        format!("remember_token={remembered}x"),
+    ] {
+        let session = manager.new_session();
+        let cookies = Cookies::parse_header(&cookies);
+        watch.show(&logins.visitor(&session, &cookies, &client).unwrap());
+        watch.show(&session);
+    }
+    watch.assert_clean("form tokens and remembered logins");
 }
 
 #[tokio::test]
@@ -771,6 +825,10 @@ const SHOWN: &[&str] = &[
     "Iter",
     "JsonError",
     "Key",
+    "CsrfError",
+    "CsrfTokens",
+    "FlaskLogin",
+    "Visitor",
     "KeyRing",
     "KeyState",
     "KeyUsage",
@@ -886,6 +944,22 @@ const DATA: &[&str] = &[
     "Padding",
     "Protection",
     "Reloaded",
+    // A page shows the token, and that is what it is for; `Debug` does not (`s09_tokens_are_not_shown_by_debug`).
+    "CsrfToken",
+    "Breaker",
+    "Client",
+    "CrossSiteFuture",
+    "CrossSiteLayer",
+    "CrossSiteService",
+    "CsrfChecked",
+    "CsrfForm",
+    "CsrfLayer",
+    "CsrfRejection",
+    "CsrfService",
+    "OriginError",
+    "OutagePolicy",
+    "Remember",
+    "UserSessions",
     // What an operator, or the user, has asked for about a session; no credential is in it.
     "RecordHeader",
     "SessionInfo",

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use cloakroom::{
-    Clock, Error, Login, PendingUser, SecretKey, Session, SessionConfig, SessionManager, User,
+    Clock, Error, Layout, Login, PendingUser, SecretKey, Session, SessionConfig, SessionManager,
+    User,
     store::{MemoryStore, Store},
     testing::Browser,
 };
@@ -11,10 +12,25 @@ use cloakroom::{
 const START: u64 = 1_800_000_000;
 
 fn stored() -> (Clock, SessionManager) {
+    stored_as(Layout::Flask)
+}
+
+fn stored_as(layout: Layout) -> (Clock, SessionManager) {
     let clock = Clock::manual(START);
     let store = Store::new(MemoryStore::new().clock(clock.clone()));
-    let config = SessionConfig::default().clock(clock.clone());
+    let config = SessionConfig::default().layout(layout).clock(clock.clone());
     (clock, SessionManager::stored(store, config).unwrap())
+}
+
+/// Sessions in either cookie, and in a store in each layout.
+fn everywhere() -> [(Clock, SessionManager); 5] {
+    [
+        in_cookie(),
+        encrypted(),
+        stored(),
+        stored_as(Layout::Native),
+        stored_as(Layout::Sealed),
+    ]
 }
 
 fn in_cookie() -> (Clock, SessionManager) {
@@ -119,7 +135,7 @@ async fn s12_cve_2018_11385_there_is_no_login_without_a_new_id() {
 
 #[tokio::test]
 async fn s13_what_another_user_had_goes_first() {
-    for (_, manager) in [stored(), in_cookie(), encrypted()] {
+    for (_, manager) in everywhere() {
         let mut browser = Browser::new();
         request(&manager, &mut browser, |session| session.insert("cart", 1))
             .await
@@ -148,7 +164,7 @@ async fn s13_what_another_user_had_goes_first() {
 
 #[tokio::test]
 async fn s25_a_session_says_when_and_how_its_user_proved_who_it_is() {
-    for (clock, manager) in [stored(), in_cookie(), encrypted()] {
+    for (clock, manager) in everywhere() {
         let mut browser = Browser::new();
         request(&manager, &mut browser, |session| {
             session.login(Login::new("alice").level(2))
@@ -195,7 +211,7 @@ async fn s25_a_session_says_when_and_how_its_user_proved_who_it_is() {
 
 #[tokio::test]
 async fn s26_half_a_login_is_no_login() {
-    for (_, manager) in [stored(), in_cookie(), encrypted()] {
+    for (_, manager) in everywhere() {
         let mut browser = Browser::new();
         request(&manager, &mut browser, |session| {
             session.begin_login("alice")
@@ -235,7 +251,7 @@ async fn s26_half_a_login_is_no_login() {
 
 #[tokio::test]
 async fn s11_a_logout_takes_everything() {
-    for (_, manager) in [stored(), in_cookie(), encrypted()] {
+    for (_, manager) in everywhere() {
         let mut browser = Browser::new();
         request(&manager, &mut browser, |session| {
             session.set_permanent(true);

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use axum::{Router, routing::get};
 use cloakroom::{
     Clock, ConfigError, KeyRing, Protection, Refresh, Refusal, SecretKey, Session, SessionConfig,
-    SessionLayer, SessionManager, Status, testing::Browser,
+    SessionLayer, SessionManager, Status, store::MemoryStore, testing::Browser,
 };
 use http::{HeaderMap, HeaderValue, Request, Response};
 use support::{
@@ -260,7 +260,7 @@ fn a_session_that_came_signed_leaves_encrypted() {
 }
 
 #[test]
-fn settings_that_signed_sessions_would_not_heed_are_refused() {
+fn settings_that_other_sessions_would_not_heed_are_refused() {
     let unheeded = [
         (SessionConfig::default().tenant("acme"), "tenant"),
         (
@@ -274,6 +274,7 @@ fn settings_that_signed_sessions_would_not_heed_are_refused() {
             panic!("{error}")
         };
         assert_eq!(name, setting);
+        assert!(SessionManager::stored(MemoryStore::new(), config.clone()).is_err());
         assert!(SessionManager::encrypted(new_key(), config).is_ok());
     }
 }

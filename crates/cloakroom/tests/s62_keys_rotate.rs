@@ -641,6 +641,7 @@ proptest! {
 
 #[test]
 fn s62_a_file_says_all_that_code_can() {
+    use KeyState::{Ended, Revoked, Signs, Verifies};
     let file = File::new(
         r#" {"keys" : [
             {"secret": "not \"plain\" text \u00e4", "not_before": "2023-11-14T23:13:20+01:00", "id": "2023"},
@@ -655,7 +656,6 @@ fn s62_a_file_says_all_that_code_can() {
         let usage = keys.usage_at(at);
         usage.into_iter().map(|key| (key.id, key.state)).collect()
     };
-    use KeyState::{Ended, Revoked, Signs, Verifies};
     let named = |states: [KeyState; 4]| -> Vec<(String, KeyState)> {
         ["2023", "b", "a", "c"]
             .map(str::to_owned)
@@ -819,6 +819,37 @@ fn s62_what_each_key_verified_is_counted_across_reloads() {
         counts(&sessions.key_usage()),
         [("new", 1, Some(NOW + 10)), ("old", 0, None)]
     );
+}
+
+#[test]
+fn s62_a_key_that_ends_before_its_sessions_do_is_told() {
+    const DAY: u64 = 24 * 60 * 60;
+    let early = |keys: Vec<ScheduledKey>| {
+        let keys = Keys::scheduled(keys).unwrap();
+        keys.early_ends(Duration::from_secs(DAY))
+    };
+    let ends = |end| vec![key("old").not_after(end), key("new").not_before(NOW)];
+    assert_eq!(early(ends(NOW + DAY)), []);
+    assert_eq!(early(ends(NOW + DAY - 1)), [("old".to_owned(), NOW + DAY)]);
+    // The last cookie of the old key is good to its last second exactly if the key is.
+    for (end, good) in [(NOW + DAY, true), (NOW + DAY - 1, false)] {
+        let clock = Clock::manual(NOW - 1);
+        let config = config(&clock).lifetime(Duration::from_secs(DAY));
+        let sessions = SessionManager::signed(Keys::scheduled(ends(end)).unwrap(), config).unwrap();
+        let last = cookie(&sessions);
+        clock.set(NOW - 1 + DAY);
+        assert_eq!(opens(&sessions, &last), good);
+    }
+    // A later key does not matter, nor does what signs nothing.
+    let mut keys = ends(NOW + DAY);
+    keys.push(key("next").not_before(NOW + 5));
+    keys.push(key("stolen").not_after(NOW + 7).revoked());
+    assert_eq!(early(keys), []);
+    // Without another one, it signs to its end.
+    let keys = vec![key("a").not_before(5).not_after(9), key("b")];
+    assert_eq!(early(keys), [("a".to_owned(), 9 + DAY)]);
+    let ring = KeyRing::new(secret("a")).fallback(secret("b"));
+    assert_eq!(Keys::from(ring).early_ends(Duration::MAX), []);
 }
 
 #[test]

@@ -215,6 +215,28 @@ async fn s64_a_refusal_says_why_in_plain_words_and_stays_out_of_caches() {
     );
 }
 
+#[tokio::test]
+async fn servers_without_axum_have_the_same_check() {
+    let inner = tower::service_fn(|_: Request<()>| async {
+        Ok::<_, std::convert::Infallible>(Response::new(String::from("inside")))
+    });
+    let service = tower::Layer::layer(&CrossSiteLayer::new(), inner);
+    let request = |says| {
+        Request::post("/")
+            .header("sec-fetch-site", says)
+            .body(())
+            .unwrap()
+    };
+    let response = service
+        .clone()
+        .oneshot(request("same-origin"))
+        .await
+        .unwrap();
+    assert_eq!(response.body(), "inside");
+    let response = service.oneshot(request("cross-site")).await.unwrap();
+    assert_eq!(reason(&response), Err(CsrfError::CrossSite));
+}
+
 // Tokens
 
 #[derive(serde::Deserialize)]
@@ -420,7 +442,7 @@ async fn cve_2022_24880_no_token_is_a_refusal() {
     assert_eq!(reason(&response), Err(CsrfError::MissingSessionToken));
     app.browser
         .session(&app.manager.clone(), |session| {
-            session.insert("csrf_token", "").unwrap()
+            session.insert("csrf_token", "").unwrap();
         })
         .await
         .unwrap();

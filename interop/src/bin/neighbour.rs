@@ -133,7 +133,7 @@ async fn login(
         (true, None) => Remember::Yes,
         (true, Some(seconds)) => Remember::For(Duration::from_secs(seconds)),
     };
-    visitor.login(&form.user, remember)?;
+    visitor.login(form.user.as_str(), remember)?;
     Ok(answer(visitor))
 }
 

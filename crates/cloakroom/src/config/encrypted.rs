@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use super::SessionConfig;
+use super::{ConfigError, SessionConfig};
 use crate::{secret::Keys, token::encrypted::Padding};
 
 /// Settings that only encrypted sessions have.
@@ -18,12 +18,35 @@ pub(crate) struct AcceptSigned {
     pub(crate) until: SystemTime,
 }
 
+impl EncryptedSettings {
+    /// For sessions that would not heed these settings: safety hangs on two of them.
+    pub(crate) fn refuse_unheeded(&self) -> Result<(), ConfigError> {
+        let refused = |name: &str, reason: &str| ConfigError::Conflict {
+            name: name.to_owned(),
+            reason: reason.to_owned(),
+        };
+        if self.tenant.is_some() {
+            return Err(refused(
+                "tenant",
+                "only encrypted cookies have tenants: encrypt them, give each tenant a key or, in a store, a key_prefix of its own",
+            ));
+        }
+        if self.accept_signed.is_some() {
+            return Err(refused(
+                "accept_signed",
+                "only sessions in encrypted cookies take over signed ones: encrypt them, or leave it out",
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// Settings for encrypted sessions.
 impl SessionConfig {
     /// Whose sessions these are, where several customers or applications share the secret key: a cookie of
     /// another tenant is refused. None unless set, which is not the same as an empty one.
     ///
-    /// Signed sessions have no tenants, as Flask has none: there this is a [`ConfigError`](crate::ConfigError).
+    /// Signed sessions and those in a store have none: there this is a [`ConfigError`].
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.encrypted.tenant = Some(tenant.into());
         self
@@ -61,7 +84,7 @@ impl SessionConfig {
     /// What these keys open is counted by themselves: [`Keys::usage_at`](crate::Keys::usage_at) of a handle that was
     /// cloned says when nobody comes with a signed cookie any more.
     ///
-    /// For signed sessions this is a [`ConfigError`](crate::ConfigError): they have
+    /// For signed sessions and those in a store this is a [`ConfigError`]; signed ones have
     /// [`KeyRing::fallback`](crate::KeyRing::fallback).
     pub fn accept_signed(mut self, keys: impl Into<Keys>, until: SystemTime) -> Self {
         self.encrypted.accept_signed = Some(AcceptSigned {

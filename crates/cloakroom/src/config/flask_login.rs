@@ -1,7 +1,7 @@
 use super::{ConfigError, FlaskSettings, flask::wrong};
 use crate::{
     cookie::{Cookie, CookieError},
-    flask_login::{FlaskLogin, Protection},
+    flask_login::{FlaskLogin, SessionProtection},
     value::Value,
 };
 
@@ -70,15 +70,15 @@ impl FlaskSettings {
     }
 
     /// Flask-Login takes any other text for no protection, which is a trap.
-    fn protection(&self) -> Result<Option<Protection>, ConfigError> {
+    fn protection(&self) -> Result<Option<SessionProtection>, ConfigError> {
         const NAME: &str = "SESSION_PROTECTION";
         let Some(value) = self.entry(NAME) else {
             return Ok(None);
         };
         match (value, value.as_str()) {
-            (Value::None | Value::Bool(false), _) => Ok(Some(Protection::None)),
-            (_, Some("basic")) => Ok(Some(Protection::Basic)),
-            (_, Some("strong")) => Ok(Some(Protection::Strong)),
+            (Value::None | Value::Bool(false), _) => Ok(Some(SessionProtection::None)),
+            (_, Some("basic")) => Ok(Some(SessionProtection::Basic)),
+            (_, Some("strong")) => Ok(Some(SessionProtection::Strong)),
             _ => Err(wrong(NAME, "`basic`, `strong` or none")),
         }
     }

@@ -58,12 +58,11 @@ use remember_token::RememberTokens;
 
 /// The session's entries that are Flask-Login's.
 mod entry {
-    pub(super) use crate::session::{FRESH, SUBJECT as USER};
+    pub(super) use crate::session::{AUTHENTICATED_AT, FRESH, SUBJECT as USER};
 
     pub(super) const CLIENT: &str = "_id";
     pub(super) const REMEMBER: &str = "_remember";
     pub(super) const REMEMBER_SECONDS: &str = "_remember_seconds";
-    pub(super) const ALL: [&str; 6] = [USER, REMEMBER, REMEMBER_SECONDS, CLIENT, FRESH, "next"];
 }
 
 /// Flask-Login's settings: its `LoginManager`, as far as sessions and cookies go.
@@ -82,7 +81,7 @@ struct Settings {
     cookie: Cookie,
     duration: Duration,
     refresh_each_request: bool,
-    protection: Protection,
+    protection: SessionProtection,
     clock: Clock,
 }
 
@@ -92,13 +91,13 @@ struct Settings {
 /// names are easily copied: this slows a thief down and no more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(alias = "SESSION_PROTECTION")]
-pub enum Protection {
+pub enum SessionProtection {
     /// Nothing.
     None,
     /// The login is no longer fresh. Flask-Login's default.
     #[default]
     Basic,
-    /// The login ends, and so does the remembered one. A permanent session only loses its freshness, as in
+    /// The session ends, and so does the remembered login. A permanent session only loses its freshness, as in
     /// Flask-Login.
     Strong,
 }
@@ -136,7 +135,7 @@ impl FlaskLogin {
             cookie,
             duration: Duration::from_secs(365 * 24 * 60 * 60),
             refresh_each_request: false,
-            protection: Protection::default(),
+            protection: SessionProtection::default(),
             clock,
         }))
     }
@@ -196,10 +195,10 @@ impl FlaskLogin {
         self.change(|settings| settings.refresh_each_request = refresh)
     }
 
-    /// What happens to a session that comes from another browser or address; [`Protection::Basic`] if not
+    /// What happens to a session that comes from another browser or address; [`SessionProtection::Basic`] if not
     /// called.
     #[doc(alias = "session_protection")]
-    pub fn protection(self, protection: Protection) -> Self {
+    pub fn protection(self, protection: SessionProtection) -> Self {
         self.change(|settings| settings.protection = protection)
     }
 
@@ -214,7 +213,8 @@ impl FlaskLogin {
     ///
     /// # Errors
     ///
-    /// [`Error::ResponseStarted`] if the session has to change and it is too late.
+    /// [`Error::ResponseStarted`] if the session has to change and it is too late; [`Error::StoreUnavailable`] if
+    /// nobody knows who it is ([`Session::is_unknown`]).
     #[doc(alias = "current_user")]
     pub fn visitor(
         &self,
@@ -222,7 +222,7 @@ impl FlaskLogin {
         cookies: &RequestCookies,
         client: &Client,
     ) -> Result<Visitor, Error> {
-        Visitor::load(self.clone(), session.clone(), cookies, client)
+        Visitor::load(self.clone(), session.clone().known()?, cookies, client)
     }
 
     /// The value of `remember_token` for a user: Flask-Login's `encode_cookie`.

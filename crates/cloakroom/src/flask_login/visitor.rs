@@ -3,9 +3,9 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use super::{Client, FlaskLogin, Protection, Remember, entry};
+use super::{Client, FlaskLogin, Remember, SessionProtection, entry};
 use crate::{
-    Error, Session,
+    Error, Login, Session,
     cookie::{CookieError, RequestCookies, SetCookie},
     value::Value,
 };
@@ -83,22 +83,24 @@ impl Visitor {
             Some("set") if self.user_id().is_some() => self.answer = Answer::Set,
             _ => {}
         }
-        self.session.remove(entry::REMEMBER);
+        if self.session.contains_key(entry::REMEMBER) {
+            self.session.remove(entry::REMEMBER);
+        }
     }
 
     fn protect(&mut self) -> Result<(), Error> {
         let protection = self.login.0.protection;
-        if protection == Protection::None
+        if protection == SessionProtection::None
             || self.session.is_empty()
             || self.text(entry::CLIENT).as_ref() == Some(&self.identifier)
         {
             return Ok(());
         }
-        if protection == Protection::Strong && !self.session.permanent() {
-            for key in entry::ALL {
-                self.session.remove(key);
+        if protection == SessionProtection::Strong && !self.session.permanent() {
+            // Flask-Login takes a session without its mark for another browser's, also an anonymous one.
+            if self.user_id().is_some() {
+                self.session.logout();
             }
-            self.session.regenerate();
             self.forget();
         } else if self.user_id().is_some() && self.fresh_entry() != Some(false) {
             // Nobody is logged in: nothing to mark, and a page that only reads writes nothing.
@@ -108,10 +110,11 @@ impl Visitor {
     }
 
     fn restore(&mut self, user_id: &str) -> Result<(), Error> {
-        self.session.regenerate();
-        self.session.insert(entry::USER, user_id)?;
+        self.session.login(user_id)?;
+        // Nobody proved anything now.
         self.session.insert(entry::FRESH, false)?;
-        if self.login.0.protection == Protection::Strong {
+        self.session.remove(entry::AUTHENTICATED_AT);
+        if self.login.0.protection == SessionProtection::Strong {
             // Flask-Login leaves it out, and then ends the login with the next request.
             self.session
                 .insert(entry::CLIENT, self.identifier.as_str())?;
@@ -144,15 +147,15 @@ impl Visitor {
         self.restored
     }
 
-    /// Logs a user in, for whom the application has checked the password: a new session id, a fresh login, bound
-    /// to this browser and address.
+    /// Logs a user in, for whom the application has checked the password: as [`Session::login`], and bound to this
+    /// browser and address.
     ///
     /// # Errors
     ///
     /// As [`Session::insert`].
     #[doc(alias = "login_user")]
-    pub fn login(&mut self, user_id: &str, remember: Remember) -> Result<(), Error> {
-        self.session.login(user_id)?;
+    pub fn login(&mut self, login: impl Into<Login>, remember: Remember) -> Result<(), Error> {
+        self.session.login(login)?;
         self.bind()?;
         match remember {
             Remember::For(duration) => self

@@ -48,6 +48,7 @@ impl CookieSessions {
         // The rules are checked here; the size is checked with the largest keys at hand, when saving.
         config.cookie.clone().rules(Rules::Strict).prepare()?;
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
+        keys.serve(config.longest_idle());
         let now = config.clock.unix_seconds();
         let settings = config.clone();
         let seal = Prepared::new(keys, now, move |ring| {

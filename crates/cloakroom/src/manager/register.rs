@@ -13,7 +13,7 @@
 //! Sessions that the register never heard of, such as a login that Flask made, are not on the list. The end of all
 //! sessions of a user notes when it was, and ends those of them that began up to then.
 
-mod deletion;
+mod bulk;
 mod entry;
 mod everyone;
 mod layout;
@@ -26,9 +26,10 @@ use std::{collections::HashSet, time::Duration};
 
 use sha2::{Digest, Sha256};
 
-pub(super) use self::deletion::delete_sessions;
+pub(super) use self::bulk::delete_sessions;
 pub(crate) use self::entry::{NewSession, SessionEntry};
 use self::{
+    bulk::find_gone,
     entry::{AllEnded, Former, LAST_SECOND, MOST_SESSIONS, SubjectEntry},
     everyone::Everyone,
     recent::{Known, Recent, Ticket},
@@ -126,9 +127,10 @@ impl Register {
         let change = |entry: &mut SubjectEntry| {
             let mut session = new.enter(self.now(), self.slack());
             // Entered a second time if it is not known whether the first arrived.
-            entry.remove(&new.handle);
-            if let Some(old) = instead_of.and_then(|handle| entry.remove(handle)) {
-                session.former = former(&old);
+            session.former = entry.remove(&new.handle).and_then(|again| again.former);
+            if let Some(old) = instead_of.and_then(|handle| entry.take(handle)) {
+                let before = std::mem::replace(&mut session.former, former(&old));
+                entry.delete(before.map(|before| before.locator), session.expires);
                 self.recent.forget(subject, Some(&old.handle));
             }
             if refuses && entry.sessions.len() >= most {
@@ -143,7 +145,12 @@ impl Register {
             entry.sessions.push(session);
             Ok(evicted)
         };
-        let (evicted, found) = self.change_and_delete(subject, change).await?;
+        let key = self.key(subject);
+        let mut found = self.load(&key).await?;
+        if found.entry.sessions.len() >= most {
+            found = self.leave_out_gone(subject, found).await?;
+        }
+        let (evicted, found) = self.change_and_delete(subject, Some(found), change).await?;
         self.note(ticket, &found, &new.handle);
         Ok(evicted)
     }
@@ -159,9 +166,11 @@ impl Register {
         new: &NewSession,
     ) -> Result<Standing, Error> {
         let ticket = self.ticket(subject, &new.handle);
+        let mut standing = Standing::Ended;
         let change = |entry: &mut SubjectEntry| {
-            let Some(old) = entry.remove(old) else {
-                return Ok(Standing::Ended);
+            let Some(old) = entry.take(old) else {
+                standing = Standing::Ended;
+                return Ok(Vec::new());
             };
             let session = new.enter(self.now(), self.slack());
             entry.sessions.push(SessionEntry {
@@ -172,10 +181,12 @@ impl Register {
                 address: session.address.or(old.address),
                 ..session
             });
-            Ok(Standing::Good)
+            standing = Standing::Good;
+            Ok(Vec::new())
         };
-        let (standing, found) = self.change(&self.key(subject), None, change).await?;
+        let result = self.change_and_delete(subject, None, change).await;
         self.recent.forget(subject, Some(old));
+        let (_, found) = result?;
         if standing == Standing::Good {
             self.note(ticket, &found, &new.handle);
         }
@@ -214,8 +225,11 @@ impl Register {
     /// The session has ended by itself, as in a logout: it is listed no more. One in a store is to be deleted there
     /// first.
     pub(crate) async fn leave(&self, subject: &str, handle: &Handle) -> Result<(), Error> {
-        let change = |entry: &mut SubjectEntry| Ok(entry.remove(handle));
-        let result = self.change(&self.key(subject), None, change).await;
+        let change = |entry: &mut SubjectEntry| {
+            entry.take(handle);
+            Ok(Vec::new())
+        };
+        let result = self.change_and_delete(subject, None, change).await;
         // Also if it is not known whether the change arrived.
         self.recent.forget(subject, Some(handle));
         result.map(drop)
@@ -223,7 +237,9 @@ impl Register {
 
     /// The user's sessions, the newest login first.
     pub(crate) async fn list(&self, subject: &str) -> Result<Vec<SessionEntry>, Error> {
-        let mut sessions = self.load(&self.key(subject)).await?.entry.sessions;
+        let found = self.load(&self.key(subject)).await?;
+        let found = self.leave_out_gone(subject, found).await?;
+        let mut sessions = found.entry.sessions;
         sessions.reverse();
         sessions.sort_by_key(|session| std::cmp::Reverse(session.created));
         Ok(sessions)
@@ -239,7 +255,7 @@ impl Register {
             let handle = entry.find(handle).map(|session| session.handle);
             Ok(entry.end(|session| Some(session.handle) == handle))
         };
-        let result = self.change_and_delete(subject, change).await;
+        let result = self.change_and_delete(subject, None, change).await;
         self.recent.forget(subject, Some(handle));
         Ok(result?.0.pop())
     }
@@ -268,7 +284,7 @@ impl Register {
             }
             Ok(entry.end(|session| Some(session.handle) != kept))
         };
-        let result = self.change_and_delete(subject, change).await;
+        let result = self.change_and_delete(subject, None, change).await;
         self.recent.forget(subject, None);
         result.map(|(ended, _)| ended)
     }
@@ -325,10 +341,11 @@ impl Register {
     async fn change_and_delete(
         &self,
         subject: &str,
+        found: Option<Found>,
         change: impl FnMut(&mut SubjectEntry) -> Result<Vec<SessionEntry>, Error>,
     ) -> Result<(Vec<SessionEntry>, Found), Error> {
         let key = self.key(subject);
-        let (ended, found) = self.change(&key, None, change).await?;
+        let (ended, found) = self.change(&key, found, change).await?;
         for handle in ended.iter().flat_map(SessionEntry::handles) {
             self.recent.forget(subject, Some(handle));
         }
@@ -352,6 +369,37 @@ impl Register {
             (None, Ok(((), found))) => Ok((ended, found)),
             (None, Err(error)) => Err(error),
         }
+    }
+
+    /// Asks the store which of its sessions are still there, and takes the others off the list: Flask ends sessions
+    /// too, and knows of no register. One that was just entered may still have to be made.
+    async fn leave_out_gone(&self, subject: &str, found: Found) -> Result<Found, Error> {
+        let made_by = self.now().saturating_sub(self.settings.deadline.as_secs());
+        let (handles, locators): (Vec<_>, Vec<Vec<_>>) = found
+            .entry
+            .sessions
+            .iter()
+            .filter(|session| session.locator.is_some() && session.seen < made_by)
+            .map(|session| {
+                let locators = session.locators().map(str::to_owned);
+                (session.handle, locators.collect())
+            })
+            .unzip();
+        let gone = find_gone(&self.store, locators).await;
+        let gone = gone.map_err(|error| self.failed(error))?;
+        if gone.is_empty() {
+            return Ok(found);
+        }
+        let gone: HashSet<Handle> = gone.into_iter().map(|place| handles[place]).collect();
+        let change = |entry: &mut SubjectEntry| {
+            // Used meanwhile, it is there after all.
+            entry
+                .sessions
+                .retain(|session| session.seen >= made_by || !gone.contains(&session.handle));
+            Ok(())
+        };
+        let ((), found) = self.change(&self.key(subject), Some(found), change).await?;
+        Ok(found)
     }
 
     fn look(&self, subject: &str, handle: &Handle) -> (Option<Known>, Ticket) {

@@ -116,11 +116,7 @@ impl Registration {
                 handle: state.listed_as(format)?,
                 locator: locator.map(str::to_owned),
                 expires,
-                level: state
-                    .login
-                    .as_ref()
-                    .and_then(|login| login.level)
-                    .map(u32::from),
+                level: state.login.as_ref().and_then(|login| login.level),
                 agent: (state.login.as_ref())
                     .and_then(|login| login.agent.clone().or(state.agent.clone())),
                 address: state.login.as_ref().and_then(|login| login.address.clone()),

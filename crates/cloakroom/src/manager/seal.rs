@@ -82,6 +82,13 @@ impl Seal {
         &self,
         document: &[u8],
         now: u64,
+        #[cfg_attr(
+            not(feature = "encrypted"),
+            expect(
+                unused_variables,
+                reason = "a signed cookie only tells when it was made"
+            )
+        )]
         ttl: Duration,
         config: &SessionConfig,
     ) -> Result<Vec<u8>, Error> {
@@ -111,16 +118,6 @@ impl Seal {
             } => Some(*until),
             Self::Signed(_) | Self::Encrypted { signed: None, .. } => None,
         }
-    }
-}
-
-/// A setting that this protection would not heed although safety hangs on it.
-#[cfg(feature = "encrypted")]
-pub(super) fn unheeded(protection: Protection, config: &SessionConfig) -> Option<&'static str> {
-    match protection {
-        Protection::Signed if config.encrypted.tenant.is_some() => Some("tenant"),
-        Protection::Signed if config.encrypted.accept_signed.is_some() => Some("accept_signed"),
-        Protection::Signed | Protection::Encrypted => None,
     }
 }
 

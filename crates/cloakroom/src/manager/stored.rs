@@ -74,6 +74,7 @@ impl StoredSessions {
         let cookie = config.cookie.clone().rules(Rules::Werkzeug).prepare()?;
         let settings = &config.stored;
         let signer = settings.id_keys.clone().map(|keys| {
+            keys.serve(config.longest_idle());
             Prepared::new(keys, config.clock.unix_seconds(), |ring| {
                 Signer::with_options(ring.clone(), ID_SALT, &SignerOptions::flask())
             })

@@ -5,6 +5,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -15,6 +16,7 @@ use super::{
     file::{KeyFile, parse},
     schedule::{MAX_KEYS, Phase, Schedule},
 };
+use crate::Clock;
 
 /// The keys of an application, which can be replaced while it runs.
 ///
@@ -65,6 +67,8 @@ struct Shared {
     /// Of `current`, where it can be compared at less cost.
     generation: AtomicU64,
     current: ArcSwap<Current>,
+    /// How long what is made with the keys lives, in seconds; 0 if nobody has said.
+    lifetime: AtomicU64,
     /// Held while the keys are replaced.
     source: Mutex<Source>,
 }
@@ -152,6 +156,7 @@ impl Keys {
                 generation: 0,
                 schedule,
             }),
+            lifetime: AtomicU64::new(0),
             source: Mutex::new(source),
         }))
     }
@@ -203,6 +208,7 @@ impl Keys {
             keys = schedule.ids().collect::<Vec<_>>().join(" "),
             "the secret keys were replaced"
         );
+        warn_of_early_ends(&schedule, self.0.lifetime.load(Ordering::Relaxed));
         self.0.current.store(Arc::new(Current {
             generation,
             schedule,
@@ -224,6 +230,38 @@ impl Keys {
     /// Counts are this process's own and go on when the keys are reloaded, as long as a key keeps its id and secret.
     pub fn usage_at(&self, unix_seconds: u64) -> Vec<KeyUsage> {
         self.0.current.load().schedule.usage_at(unix_seconds)
+    }
+
+    /// The keys that would log visitors out by ending too soon: their ids, each with the first `not_after`, in Unix
+    /// seconds, by which everything is over that they signed for this lifetime. None of them is an error, and managers
+    /// log a warning for each; a deployment can look before it ships a file.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cloakroom::{Keys, ScheduledKey, SecretKey};
+    ///
+    /// let keys = Keys::scheduled([
+    ///     ScheduledKey::new("2025", SecretKey::generate()?).not_after(1_767_225_600),
+    ///     ScheduledKey::new("2026", SecretKey::generate()?).not_before(1_767_225_600),
+    /// ])?;
+    /// // It signs until the last second before its end.
+    /// let month = Duration::from_secs(31 * 24 * 60 * 60);
+    /// assert_eq!(keys.early_ends(month), [("2025".to_owned(), 1_769_904_000)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn early_ends(&self, lifetime: Duration) -> Vec<(String, u64)> {
+        let current = self.0.current.load();
+        let ends = current.schedule.early_ends(lifetime.as_secs());
+        ends.map(|early| (early.id.to_owned(), early.enough))
+            .collect()
+    }
+
+    /// What is made with the keys lives so long.
+    pub(crate) fn serve(&self, lifetime: Duration) {
+        let lifetime = lifetime.as_secs();
+        if self.0.lifetime.fetch_max(lifetime, Ordering::Relaxed) < lifetime {
+            warn_of_early_ends(&self.0.current.load().schedule, lifetime);
+        }
     }
 
     pub(super) fn generation(&self) -> u64 {
@@ -259,6 +297,22 @@ impl fmt::Debug for Keys {
         let current = self.0.current.load();
         let ids: Vec<&str> = current.schedule.ids().collect();
         formatter.debug_struct("Keys").field("ids", &ids).finish()
+    }
+}
+
+fn warn_of_early_ends(schedule: &Schedule, lifetime: u64) {
+    let now = Clock::system().unix_seconds();
+    // What is over is not changed by a warning.
+    for early in schedule
+        .early_ends(lifetime)
+        .filter(|early| early.end > now)
+    {
+        tracing::warn!(
+            key = early.id,
+            not_after = early.end,
+            enough = early.enough,
+            "a key ends before the sessions do that it signs; make its not_after later, or visitors are logged out"
+        );
     }
 }
 

@@ -106,6 +106,14 @@ pub(super) struct Phase {
     pub(super) until: u64,
 }
 
+/// A key that ends while what it signed is good.
+pub(super) struct EarlyEnd<'a> {
+    pub(super) id: &'a str,
+    pub(super) end: u64,
+    /// The first end that would not be early.
+    pub(super) enough: u64,
+}
+
 /// With so many keys a forged cookie costs so many hashes.
 pub(super) const MAX_KEYS: usize = 32;
 
@@ -209,6 +217,25 @@ impl Schedule {
         };
         let usage = |listed: &Listed| listed.counter.usage(state(&listed.key));
         self.keys.iter().map(usage).collect()
+    }
+
+    pub(super) fn early_ends(&self, lifetime: u64) -> impl Iterator<Item = EarlyEnd<'_>> {
+        let good = || {
+            self.keys
+                .iter()
+                .map(|listed| &listed.key)
+                .filter(|key| !key.revoked)
+        };
+        good().filter_map(move |key| {
+            let (end, from) = (key.not_after?, key.signs_from?);
+            let next = good()
+                .filter_map(|other| other.signs_from)
+                .filter(|next| *next > from);
+            let signs_until = next.min().map_or(end, |next| next.min(end));
+            let enough = signs_until.saturating_add(lifetime);
+            let id = key.id();
+            (end < enough).then_some(EarlyEnd { id, end, enough })
+        })
     }
 
     /// The ids, for logs.

@@ -17,7 +17,7 @@ pub struct SessionInfo {
     /// When it ends at the latest if it is not used any more.
     pub expires: SystemTime,
     /// How strongly the user was authenticated, if the login said so.
-    pub level: Option<u32>,
+    pub level: Option<u8>,
     /// What the browser calls itself, if the login said so. The browser chooses it: escape it in a page.
     pub agent: Option<String>,
     /// Where the login came from, if it said so.

@@ -50,7 +50,7 @@ pub(crate) use entries::Entries;
 pub(crate) use event::Observer;
 pub(crate) use handle::HANDLE_BYTES;
 pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
-pub(crate) use identity::{FRESH, SUBJECT};
+pub(crate) use identity::{AUTHENTICATED_AT, FRESH, SUBJECT};
 pub(crate) use journal::Operation;
 pub(crate) use nowhere::Nowhere;
 use state::Saved;

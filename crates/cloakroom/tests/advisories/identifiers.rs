@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use cloakroom::{
-    SessionConfig, SessionManager,
+    Layout, SessionConfig, SessionManager,
     store::{
         CreateError, Cursor, DeleteError, Driver, MemoryStore, Page, Record, ReplaceError,
         StoreError, TouchError,
@@ -152,7 +152,11 @@ impl Driver for Crowded {
 /// Fails if a new session, or a session's new id, overwrites an entry that is there.
 #[tokio::test]
 async fn tower_sessions_0_12_0_a_taken_id_is_never_taken_over() {
-    for regenerates in [false, true] {
+    let layouts = [Layout::Flask, Layout::Native, Layout::Sealed];
+    for (layout, regenerates) in layouts
+        .iter()
+        .flat_map(|layout| [(layout, false), (layout, true)])
+    {
         let store = Arc::new(MemoryStore::new());
         let crowded = Crowded {
             store: store.clone(),
@@ -160,7 +164,9 @@ async fn tower_sessions_0_12_0_a_taken_id_is_never_taken_over() {
             taken: Arc::new(AtomicUsize::new(if regenerates { 0 } else { 3 })),
             refused: Arc::default(),
         };
-        let manager = SessionManager::stored(crowded.clone(), SessionConfig::default()).unwrap();
+        let manager =
+            SessionManager::stored(crowded.clone(), SessionConfig::default().layout(*layout))
+                .unwrap();
         let session = manager.new_session();
         session.insert("user", "alice").unwrap();
         session.save().await.unwrap();

@@ -23,4 +23,5 @@ mod requests;
 mod sealed;
 mod secrets;
 mod storage;
+mod users;
 mod visits;

@@ -119,10 +119,11 @@ fn laravel_2020_07_27_a_cookie_of_another_name_is_no_session() {
     assert!(session.open_value_now(&chosen).is_err());
     // Nor is something sealed for another purpose under the same key.
     use cloakroom::token::encrypted::{Purpose, Sealer};
-    let hour = std::time::Duration::from_secs(3600);
     for purpose in ["session", "__Host-session", "cookie", "password-reset", ""] {
         let sealer = Sealer::new(key(), &Purpose::new(purpose));
-        let token = sealer.seal_at(br#"{"user":"admin"}"#, NOW, hour).unwrap();
+        let token = sealer
+            .seal_at(br#"{"user":"admin"}"#, NOW, NOW + 3600)
+            .unwrap();
         assert!(session.open_value_now(&token).is_err(), "{purpose}");
     }
 }

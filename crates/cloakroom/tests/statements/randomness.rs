@@ -3,7 +3,7 @@
 
 use std::{env, fs, process::Command};
 
-use cloakroom::{Error, SecretKey, SessionConfig, SessionManager, store::MemoryStore};
+use cloakroom::{Error, Layout, SecretKey, SessionConfig, SessionManager, store::MemoryStore};
 
 /// In the place of the C library's function: it fails whoever asks for random numbers to keep secrets with. (The standard
 /// library's hash maps ask with a flag that says that theirs need not be good.)
@@ -51,7 +51,14 @@ fn s01_without_random_numbers_there_is_an_error_and_no_id() {
 
 fn without_random_numbers() {
     assert!(SecretKey::generate().is_err());
-    let manager = SessionManager::stored(MemoryStore::new(), SessionConfig::default()).unwrap();
+    for layout in [Layout::Flask, Layout::Native, Layout::Sealed] {
+        no_session_is_made(SessionConfig::default().layout(layout));
+    }
+    println!("nothing was made");
+}
+
+fn no_session_is_made(config: SessionConfig) {
+    let manager = SessionManager::stored(MemoryStore::new(), config).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -69,5 +76,4 @@ fn without_random_numbers() {
         let page = manager.store().unwrap().list("", None, 10).await.unwrap();
         assert!(page.entries.is_empty());
     });
-    println!("nothing was made");
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use cloakroom::{
-    AssuranceLevel, KeyRing, Refresh, SecretKey, SessionConfig, SessionManager, store::MemoryStore,
+    AssuranceLevel, KeyRing, MaxSessions, Refresh, SecretKey, SessionConfig, SessionManager,
+    UserSessions, store::MemoryStore,
 };
 
 const KEY: &str = "marked-secret-key-of-the-report";
@@ -20,6 +21,14 @@ fn s67_the_settings_can_be_shown_as_documentation_without_a_secret() {
         .assurance(AssuranceLevel::Aal2)
         .refresh(Refresh::OnChange)
         .leeway(Duration::from_secs(2));
+    let limited =
+        UserSessions::in_store(MemoryStore::new()).max_sessions(MaxSessions::EndOldest(3));
+    let listed = SessionManager::signed(keys(), config.clone().user_sessions(limited)).unwrap();
+    let listed = listed.report();
+    let (users, logout) = ("Sessions of a user", "After a logout");
+    let [users, logout] = [users, logout].map(|name| listed.get(name).unwrap());
+    assert_eq!(users, "listed; beyond 3 the oldest ends");
+    assert_eq!(logout, "a copy of the cookie is refused after 1 second");
     let signed = SessionManager::signed(keys(), config.clone()).unwrap();
     let report = signed.report();
     for (name, value) in [
@@ -33,7 +42,12 @@ fn s67_the_settings_can_be_shown_as_documentation_without_a_secret() {
         ("Absolute lifetime", "1 day"),
         ("Renewal", "only with a change"),
         ("Clocks may differ by", "2 seconds"),
-        ("Protection", "HMAC, Sha1"),
+        ("Sessions of a user", "not kept track of"),
+        (
+            "After a logout",
+            "a copy of the cookie is good until it expires",
+        ),
+        ("Signature", "HMAC, Sha1"),
     ] {
         assert_eq!(report.get(name), Some(value), "{report}");
     }

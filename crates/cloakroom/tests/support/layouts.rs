@@ -12,17 +12,24 @@ use cloakroom::Layout;
 /// All of them.
 pub(crate) const LAYOUTS: [Layout; 3] = [Layout::Flask, Layout::Native, Layout::Sealed];
 
-/// A test for each layout: `each_layout!(p7_a_reader_writes_nothing);` calls the function of that name in the file.
+/// A test for each layout: `each_layout!(p7_a_reader_writes_nothing);` calls the function of that name in the file. With
+/// `each_layout!(paused; …)` the time of the timers stands still.
 macro_rules! each_layout {
-    ($($check:ident),* $(,)?) => {$(
+    (paused; $($check:ident),* $(,)?) => {
+        $($crate::layouts::each_layout!(@tests (start_paused = true) $check);)*
+    };
+    ($($check:ident),* $(,)?) => {
+        $($crate::layouts::each_layout!(@tests () $check);)*
+    };
+    (@tests $options:tt $check:ident) => {
         mod $check {
-            $crate::layouts::each_layout!(@test $check flask Flask);
-            $crate::layouts::each_layout!(@test $check native Native);
-            $crate::layouts::each_layout!(@test $check sealed Sealed);
+            $crate::layouts::each_layout!(@test $options $check flask Flask);
+            $crate::layouts::each_layout!(@test $options $check native Native);
+            $crate::layouts::each_layout!(@test $options $check sealed Sealed);
         }
-    )*};
-    (@test $check:ident $test:ident $layout:ident) => {
-        #[tokio::test]
+    };
+    (@test $options:tt $check:ident $test:ident $layout:ident) => {
+        #[tokio::test $options]
         async fn $test() {
             super::$check(cloakroom::Layout::$layout).await;
         }

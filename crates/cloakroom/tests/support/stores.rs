@@ -1,16 +1,25 @@
 //! Every kind of store there is, each with the real server behind it.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each test file uses a part of it"
+)]
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
     reason = "helpers of tests may fail loudly"
 )]
 
+#[path = "listen.rs"]
+mod listen;
+
 use cloakroom::store::*;
 
 /// A store of its own for one test, empty.
 pub(crate) async fn open(kind: &str) -> Store {
+    listen::listen();
     match kind {
         "memory" => MemoryStore::new().into(),
         "file" => FileStore::open(folder()).unwrap().into(),

@@ -139,3 +139,228 @@ fn expected<T>(expected: &'static str, reader: &Reader<'_>) -> Result<T, FormatE
         position: reader.position(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::{collection::btree_map, option, prelude::*};
+
+    use super::*;
+    use crate::value::Value;
+
+    const HASH: [u8; 32] = [9; 32];
+
+    fn header() -> impl Strategy<Value = RecordHeader> {
+        let time = || 0..4_000_000_000_u64;
+        let metadata = btree_map("[a-z]{0,64}", "\\PC{0,60}", 0..=RecordHeader::MAX_METADATA);
+        (
+            time(),
+            time(),
+            option::of(time()),
+            option::of("\\PC{0,60}"),
+            metadata,
+        )
+            .prop_map(|(created, written, deadline, subject, metadata)| {
+                let mut header = RecordHeader::default();
+                header.created = created;
+                header.written = written;
+                header.deadline = deadline;
+                header.subject = subject;
+                header.metadata = metadata;
+                header
+            })
+    }
+
+    fn refused(record: &[u8]) -> FormatError {
+        Envelope::read(record).map(|_| ()).unwrap_err()
+    }
+
+    /// What is written to disks and databases, byte for byte: it has to be readable for ever.
+    #[test]
+    fn a_record_of_version_1_is_this() {
+        let header = RecordHeader {
+            created: 1_800_000_000,
+            written: 1_800_000_060,
+            deadline: None,
+            subject: Some("alice".to_owned()),
+            metadata: BTreeMap::from([("device".to_owned(), "Firefox".to_owned())]),
+        };
+        let record = write(&header, &HASH, b"\x81\xa1n\x01").unwrap();
+        let mut expected = b"\x99\xa9cloakroom\x01\xc4\x20".to_vec();
+        expected.extend_from_slice(&HASH);
+        expected.extend_from_slice(b"\xce\x6b\x49\xd2\x00\xce\x6b\x49\xd2\x3c\xc0\xa5alice");
+        expected.extend_from_slice(b"\x81\xa6device\xa7Firefox\xc4\x04\x81\xa1n\x01");
+        assert_eq!(record, expected);
+    }
+
+    #[test]
+    fn s59_a_record_has_one_spelling() {
+        let good = write(&RecordHeader::default(), &HASH, b"\x80").unwrap();
+        assert_eq!(good.len(), 54);
+        assert!(Envelope::read(&good).is_ok());
+        let with = |place: usize, length: usize, bytes: &[u8]| {
+            [&good[..place], bytes, &good[place + length..]].concat()
+        };
+        for other in [
+            with(0, 1, b"\xdc\x00\x09"),
+            with(0, 1, b"\x98"),
+            with(0, 1, b"\x9a"),
+            with(1, 1, b"\xd9\x09"),
+            with(2, 1, b"C"),
+            with(11, 1, b"\xcc\x01"),
+            with(11, 1, b"\xcb\x3f\xf0\0\0\0\0\0\0"),
+            with(12, 2, b"\xc5\x00\x20"),
+            with(12, 34, b"\xc4\x00"),
+            with(46, 1, b"\xcc\x00"),
+            with(46, 1, b"\xff"),
+            with(46, 1, b"\xc0"),
+            with(46, 1, b"\xcf\0\0\x7f\xff\xff\xff\xff\xff"),
+            with(48, 1, b"\xc2"),
+            with(49, 1, b"\xc4\x00"),
+            with(50, 1, b"\xc0"),
+            with(50, 1, b"\xde\x00\x00"),
+            with(50, 1, b"\x81\xa1a\x01"),
+            with(50, 1, b"\x82\xa1b\xa0\xa1a\xa0"),
+            with(50, 1, b"\x82\xa1a\xa0\xa1a\xa0"),
+            with(50, 1, b"\xdf\xff\xff\xff\xff"),
+            with(51, 2, b"\xc5\x00\x01"),
+            with(51, 3, b"\xa1a"),
+            with(51, 3, b"\xc0"),
+            with(51, 3, b"\xd4\x02\x80"),
+            with(54, 0, b"\x00"),
+        ] {
+            assert!(
+                matches!(refused(&other), FormatError::Malformed { .. }),
+                "{other:?}"
+            );
+        }
+        for length in 0..good.len() {
+            refused(&good[..length]);
+        }
+    }
+
+    #[test]
+    fn of_a_later_version_nothing_is_guessed() {
+        let good = write(&RecordHeader::default(), &HASH, b"\x80").unwrap();
+        for count in [0x91, 0x99, 0x9f] {
+            let mut later = good.clone();
+            (later[0], later[11]) = (count, 2);
+            assert_eq!(refused(&later), FormatError::RecordVersion(2));
+        }
+    }
+
+    #[test]
+    fn s59_a_header_has_limits() {
+        let mut header = RecordHeader::default();
+        header.metadata = (0..17).map(|n| (n.to_string(), String::new())).collect();
+        refused(&write(&header, &HASH, b"\x80").unwrap());
+        header.metadata = BTreeMap::from([("a".repeat(65), String::new())]);
+        refused(&write(&header, &HASH, b"\x80").unwrap());
+        header.metadata = BTreeMap::from([("a".repeat(64), "b".repeat(257))]);
+        refused(&write(&header, &HASH, b"\x80").unwrap());
+        header.metadata = BTreeMap::from([("a".repeat(64), "b".repeat(256))]);
+        header.subject = Some("a".repeat(256));
+        assert!(Envelope::read(&write(&header, &HASH, b"\x80").unwrap()).is_ok());
+        header.subject = Some("a".repeat(257));
+        refused(&write(&header, &HASH, b"\x80").unwrap());
+    }
+
+    #[test]
+    fn s52_no_format_of_flasks_is_a_record_and_no_record_one_of_them() {
+        use crate::format::Serialization;
+
+        let record = write(&RecordHeader::default(), &HASH, b"\x80").unwrap();
+        for format in [
+            Serialization::MessagePack,
+            Serialization::Json,
+            Serialization::Pickle,
+        ] {
+            assert!(format.index(&record).is_err(), "{format}");
+            let session = Value::Dict(crate::value::Dict::from_iter([("cloakroom", 1)]));
+            let flasks = format.to_bytes(&session).unwrap();
+            assert!(Envelope::read(&flasks).is_err(), "{format}");
+        }
+    }
+
+    #[cfg(feature = "encrypted")]
+    #[test]
+    fn s53_each_place_has_a_key_of_its_own() {
+        let secret = [3; 32];
+        let header = RecordHeader::default();
+        let places = [
+            ["session:", "session", "one"],
+            ["session:", "session", "two"],
+            ["session:", "sessio", "none"],
+            ["session:s", "ession", "one"],
+            ["", "session:session", "one"],
+            ["session:session", "", "one"],
+        ];
+        for place in places {
+            let key = SealKey::derive(&secret, place);
+            let record = key.write(&header, &HASH, b"\x80", [5; 12]).unwrap();
+            let envelope = Envelope::read(&record).unwrap();
+            for other in places {
+                let opened = SealKey::derive(&secret, other).open(&envelope);
+                match other == place {
+                    true => assert_eq!(opened.unwrap(), b"\x80"),
+                    false => assert_eq!(opened, Err(FormatError::RecordSeal)),
+                }
+            }
+            let other = SealKey::derive(&[4; 32], place).open(&envelope);
+            assert_eq!(other, Err(FormatError::RecordSeal));
+        }
+    }
+
+    /// Made once by Python's `cryptography` with the same inputs.
+    #[cfg(feature = "encrypted")]
+    #[test]
+    fn a_sealed_record_is_what_others_make_of_it() {
+        let key = SealKey::derive(&[3; 32], ["session:", "session", "AAAAAAAAAAAAAAAAAAAAAA"]);
+        let header = RecordHeader {
+            created: 1_800_000_000,
+            written: 1_800_000_060,
+            deadline: Some(1_800_086_400),
+            ..RecordHeader::default()
+        };
+        let record = key
+            .write(&header, &HASH, b"\x81\xa1n\x01", [5; 12])
+            .unwrap();
+        let hex: String = record.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, SEALED_BY_PYTHON);
+    }
+
+    #[cfg(feature = "encrypted")]
+    const SEALED_BY_PYTHON: &str = "99a9636c6f616b726f6f6d01c4200909090909090909090909090909090909090909090909090909090909090909ce6b\
+         49d200ce6b49d23cce6b4b2380c080c7200105050505050505050505050535f5e0947b2ec2bc4296a09654f10fcd2790\
+         96c2";
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(header in header(), content: Vec<u8>) {
+            let record = write(&header, &HASH, &content).unwrap();
+            let envelope = Envelope::read(&record).unwrap();
+            prop_assert_eq!(&envelope.header, &header);
+            prop_assert_eq!((envelope.secret_hash, envelope.kind), (HASH, Kind::Readable));
+            prop_assert_eq!(envelope.content, &content[..]);
+            prop_assert_eq!(RecordHeader::from_slice(&record), Ok(header));
+        }
+
+        #[test]
+        fn s59_what_is_read_is_what_was_written(header in header(), place: prop::sample::Index, byte: u8) {
+            let mut record = write(&header, &HASH, b"\x80").unwrap();
+            let place = place.index(record.len());
+            record[place] = byte;
+            if let Ok(envelope) = Envelope::read(&record) {
+                let again = write(&envelope.header, &envelope.secret_hash, envelope.content);
+                prop_assert_eq!(again.unwrap(), record);
+            }
+        }
+
+        #[test]
+        fn s59_any_bytes_can_be_given(bytes: Vec<u8>) {
+            let _ = Envelope::read(&bytes);
+            let _ = Envelope::read(&[b"\x99\xa9cloakroom\x01".as_slice(), &bytes].concat());
+        }
+    }
+}

@@ -34,7 +34,7 @@ pub(crate) struct SessionEntry {
     pub(crate) created: u64,
     pub(crate) seen: u64,
     pub(crate) expires: u64,
-    pub(crate) level: Option<u32>,
+    pub(crate) level: Option<u8>,
     pub(crate) agent: Option<String>,
     pub(crate) address: Option<String>,
 }
@@ -70,7 +70,7 @@ pub(crate) struct NewSession {
     pub(crate) locator: Option<String>,
     /// When the session expires if it is not used, in unix seconds.
     pub(crate) expires: u64,
-    pub(crate) level: Option<u32>,
+    pub(crate) level: Option<u8>,
     pub(crate) agent: Option<String>,
     pub(crate) address: Option<String>,
 }
@@ -111,6 +111,28 @@ impl SubjectEntry {
             .iter()
             .position(|session| session.is(handle))?;
         Some(self.sessions.remove(place))
+    }
+
+    /// As [`remove`](Self::remove), where the session is in use under this handle. If it has another, from a change
+    /// of its id that may have got stuck half-way, what is under that has to be deleted.
+    pub(super) fn take(&mut self, handle: &Handle) -> Option<SessionEntry> {
+        let mut session = self.remove(handle)?;
+        if let Some(former) = session.former.take() {
+            let other = if session.handle == *handle {
+                Some(former.locator)
+            } else {
+                session.handle = former.handle;
+                session.locator.replace(former.locator)
+            };
+            self.delete(other, session.expires);
+        }
+        Some(session)
+    }
+
+    /// Notes that the store has to delete something that expires by itself at that time.
+    pub(super) fn delete(&mut self, locator: Option<String>, until: u64) {
+        self.ending
+            .extend(locator.map(|locator| Ending { locator, until }));
     }
 
     /// Takes sessions off the list and notes what the store has to delete.

@@ -30,11 +30,9 @@ impl Register {
         let deadline = self.settings.deadline;
         tokio::time::timeout(deadline, self.try_end_everything())
             .await
-            .unwrap_or_else(|_| {
-                Err(Error::Contended {
-                    retry_after: self.settings.retry_after,
-                })
-            })
+            .unwrap_or(Err(Error::Contended {
+                retry_after: self.settings.retry_after,
+            }))
     }
 
     async fn try_end_everything(&self) -> Result<u64, Error> {

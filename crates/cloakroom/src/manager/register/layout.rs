@@ -140,7 +140,7 @@ fn read_session(value: Value) -> Result<SessionEntry, Unreadable> {
         })
     });
     let level = optional(level)
-        .map(|level| u32::try_from(number(&level)?).map_err(|_| Unreadable))
+        .map(|level| u8::try_from(number(&level)?).map_err(|_| Unreadable))
         .transpose()?;
     Ok(SessionEntry {
         handle: read_handle(&handle)?,

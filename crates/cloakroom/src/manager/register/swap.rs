@@ -47,11 +47,9 @@ impl Register {
         tokio::time::timeout_at(deadline, self.try_change(key, found, change))
             .await
             // The time was up between two tries: none of ours has been answered with yes.
-            .unwrap_or_else(|_| {
-                Err(Error::Contended {
-                    retry_after: self.settings.retry_after,
-                })
-            })
+            .unwrap_or(Err(Error::Contended {
+                retry_after: self.settings.retry_after,
+            }))
     }
 
     async fn try_change<T>(

@@ -3,6 +3,7 @@ mod deployment;
 mod layout;
 mod model;
 mod races;
+mod schedules;
 mod sessions;
 #[cfg(all(
     feature = "dynamodb",

@@ -15,14 +15,12 @@ enum Op {
     Enter {
         subject: usize,
         name: u8,
-        stored: bool,
         instead_of: Option<u8>,
     },
     Replace {
         subject: usize,
         old: u8,
         new: u8,
-        stored: bool,
     },
     Renew {
         subject: usize,
@@ -50,10 +48,10 @@ fn op() -> impl Strategy<Value = Op> {
     let name = 0..NAMES;
     let maybe = proptest::option::of(0..NAMES);
     prop_oneof![
-        6 => (subject.clone(), name.clone(), any::<bool>(), proptest::option::weighted(0.2, 0..NAMES))
-            .prop_map(|(subject, name, stored, instead_of)| Op::Enter { subject, name, stored, instead_of }),
-        2 => (subject.clone(), name.clone(), name.clone(), any::<bool>())
-            .prop_map(|(subject, old, new, stored)| Op::Replace { subject, old, new, stored }),
+        6 => (subject.clone(), name.clone(), proptest::option::weighted(0.2, 0..NAMES))
+            .prop_map(|(subject, name, instead_of)| Op::Enter { subject, name, instead_of }),
+        2 => (subject.clone(), name.clone(), name.clone())
+            .prop_map(|(subject, old, new)| Op::Replace { subject, old, new }),
         2 => (subject.clone(), name.clone()).prop_map(|(subject, name)| Op::Renew { subject, name }),
         2 => (subject.clone(), name.clone()).prop_map(|(subject, name)| Op::Leave { subject, name }),
         2 => (subject.clone(), name).prop_map(|(subject, name)| Op::End { subject, name }),
@@ -80,19 +78,30 @@ impl Session {
     }
 }
 
+impl Session {
+    /// What it was called, if another name takes the place of this one.
+    fn former_after(&self, used: &Handle) -> Option<Handle> {
+        (self.stored || self.former == Some(*used)).then_some(*used)
+    }
+}
+
 #[derive(Default)]
 struct Model {
     now: u64,
     sessions: BTreeMap<usize, Vec<Session>>,
     all_ended: BTreeMap<usize, (u64, u64)>,
     everything: Option<u64>,
+    /// Whether a session has expired by itself, which nobody deletes here.
+    expired: bool,
 }
 
 impl Model {
     fn of(&mut self, subject: usize) -> &mut Vec<Session> {
         let now = self.now;
         let sessions = self.sessions.entry(subject).or_default();
+        let before = sessions.len();
         sessions.retain(|session| now < session.expires);
+        self.expired |= sessions.len() < before;
         sessions
     }
 
@@ -131,6 +140,24 @@ async fn check(site: &Deployment, processes: &[Register], model: &mut Model, nam
             }
         }
     }
+    // What the store holds is listed.
+    for locator in site
+        .store
+        .list("session:", None, 100)
+        .await
+        .unwrap()
+        .entries
+    {
+        let lives = model.sessions.iter().any(|(subject, sessions)| {
+            sessions.iter().any(|session| {
+                let handles = session.former.iter().chain([&session.handle]);
+                handles
+                    .map(|handle| format!("session:{subject}:{handle}"))
+                    .any(|key| key == locator.key)
+            })
+        });
+        assert!(lives || model.expired, "{locator:?}");
+    }
     // Users who have nothing take nothing.
     let entries = site
         .store
@@ -151,25 +178,38 @@ async fn check(site: &Deployment, processes: &[Register], model: &mut Model, nam
     assert!(entries.len() >= users.count() + usize::from(model.everything.is_some()));
 }
 
+/// Half of the names are of sessions in the store.
+fn is_stored(name: u8) -> bool {
+    name.is_multiple_of(2)
+}
+
 async fn run(ops: Vec<(usize, Op)>) {
     let site = Deployment::new();
-    // The first remembers nothing, the second goes by what it has learnt and is alone in changing things then.
-    let change = |settings: &mut RegisterSettings| {
-        settings.max_sessions = Some(MaxSessions::EndOldest(MOST))
-    };
     let strict = |settings: &mut RegisterSettings| {
-        change(settings);
+        settings.max_sessions = Some(MaxSessions::EndOldest(MOST));
         settings.lag = Duration::ZERO;
+        // Names come back here, as no id does.
+        settings.tombstone = Duration::ZERO;
     };
     let processes = [site.process_with(strict), site.process_with(strict)];
     let names: Vec<Handle> = (0..NAMES)
         .map(|name| Handle::from_bytes([name; 16]))
         .collect();
     let name = |number: u8| names[usize::from(number)];
-    let new = |handle: Handle, stored: bool| NewSession {
+    let new = |subject: usize, handle: Handle, stored: bool| NewSession {
         handle,
-        locator: stored.then(|| format!("session:{handle}")),
+        locator: stored.then(|| format!("session:{subject}:{handle}")),
         ..in_cookie(&site.clock)
+    };
+    // For longer than the test waits, so that what is not there was deleted.
+    let make = async |new: &NewSession| {
+        if let Some(locator) = &new.locator {
+            let value = bytes::Bytes::from_static(b"\x80");
+            let _ = site
+                .store
+                .create(locator, value, Duration::from_secs(1000 * DAY))
+                .await;
+        }
     };
     let mut model = Model {
         now: START,
@@ -182,12 +222,20 @@ async fn run(ops: Vec<(usize, Op)>) {
             Op::Enter {
                 subject,
                 name: number,
-                stored,
                 instead_of,
             } => {
+                let stored = is_stored(number);
                 let handle = name(number);
                 let instead_of = instead_of.map(name);
-                let _ = model.take(subject, &handle);
+                // Ids are random: a new one is no former one.
+                if model
+                    .of(subject)
+                    .iter()
+                    .any(|session| session.former == Some(handle))
+                {
+                    continue;
+                }
+                let again = model.take(subject, &handle);
                 let old = instead_of.and_then(|old| model.take(subject, &old));
                 let mut expected = Vec::new();
                 while model.of(subject).len() >= MOST {
@@ -199,38 +247,45 @@ async fn run(ops: Vec<(usize, Op)>) {
                 }
                 model.of(subject).push(Session {
                     handle,
-                    former: old.filter(|old| old.stored).map(|old| old.handle),
+                    former: match (old, instead_of) {
+                        (Some(old), Some(used)) => old.former_after(&used),
+                        _ => again.and_then(|again| again.former),
+                    },
                     stored,
                     created: now,
                     expires: now + DAY + RENEW_AFTER,
                 });
+                let new = new(subject, handle, stored);
                 let ended = register
-                    .enter(SUBJECTS[subject], &new(handle, stored), instead_of.as_ref())
+                    .enter(SUBJECTS[subject], &new, instead_of.as_ref())
                     .await
                     .unwrap();
+                make(&new).await;
                 assert_eq!(handles(&ended), expected);
             }
             Op::Replace {
                 subject,
                 old,
                 new: number,
-                stored,
             } => {
+                let stored = is_stored(number);
                 let (old, handle) = (name(old), name(number));
                 // Ids are random: a new one is nobody's.
                 if model.of(subject).iter().any(|session| session.is(&handle)) {
                     continue;
                 }
                 let there = model.take(subject, &old);
+                let new = new(subject, handle, stored);
                 let standing = register
-                    .replace(SUBJECTS[subject], &old, &new(handle, stored))
+                    .replace(SUBJECTS[subject], &old, &new)
                     .await
                     .unwrap();
                 assert_eq!(standing == Standing::Good, there.is_some());
                 if let Some(there) = there {
+                    make(&new).await;
                     model.of(subject).push(Session {
                         handle,
-                        former: there.stored.then_some(there.handle),
+                        former: there.former_after(&old),
                         stored,
                         created: there.created,
                         expires: now + DAY + RENEW_AFTER,
@@ -261,7 +316,14 @@ async fn run(ops: Vec<(usize, Op)>) {
                 subject,
                 name: number,
             } => {
-                let _ = model.take(subject, &name(number));
+                // The manager deletes what the browser has, the register what else there may be.
+                if model.take(subject, &name(number)).is_some() {
+                    let locator = format!("session:{subject}:{}", name(number));
+                    site.store
+                        .delete(&locator, None, Duration::ZERO)
+                        .await
+                        .unwrap();
+                }
                 register
                     .leave(SUBJECTS[subject], &name(number))
                     .await

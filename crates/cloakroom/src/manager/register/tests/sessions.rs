@@ -431,7 +431,7 @@ async fn a_thousand_sessions_are_the_most() {
     let long = |new: NewSession| NewSession {
         agent: Some("a".repeat(1000)),
         address: Some("b".repeat(1000)),
-        level: Some(u32::MAX),
+        level: Some(u8::MAX),
         ..new
     };
     let first = long(in_store(&site.clock));
@@ -508,4 +508,46 @@ async fn a_prefix_that_is_too_long_is_refused() {
         Register::new(store, long(192)),
         Err(ConfigError::Value { name, .. }) if name == "SESSION_KEY_PREFIX"
     ));
+}
+
+#[tokio::test]
+async fn a_session_that_flask_has_ended_is_neither_listed_nor_counted() {
+    let site = Deployment::new();
+    let register =
+        site.process_with(|settings| settings.max_sessions = Some(MaxSessions::RefuseNewest(2)));
+    let (ended, alive) = (in_store(&site.clock), in_store(&site.clock));
+    for new in [&ended, &alive] {
+        register.enter("alice", new, None).await.unwrap();
+        make(&site.store, new).await;
+    }
+    // Flask-Session deletes what it logs out, and knows of no register.
+    site.store
+        .delete(locator(&ended), None, Duration::ZERO)
+        .await
+        .unwrap();
+    assert_eq!(
+        listed(&register, "alice").await.len(),
+        2,
+        "it could be about to be made"
+    );
+    site.advance(31);
+    let third = in_store(&site.clock);
+    register.enter("alice", &third, None).await.unwrap();
+    assert_eq!(
+        listed(&register, "alice").await,
+        [third.handle, alive.handle]
+    );
+    make(&site.store, &third).await;
+    site.advance(31);
+    assert_eq!(
+        listed(&register, "alice").await,
+        [third.handle, alive.handle]
+    );
+    let refused = register.enter("alice", &in_store(&site.clock), None).await;
+    assert!(matches!(refused, Err(Error::TooManySessions { most: 2 })));
+    site.store
+        .delete(locator(&alive), None, Duration::ZERO)
+        .await
+        .unwrap();
+    assert_eq!(listed(&register, "alice").await, [third.handle]);
 }

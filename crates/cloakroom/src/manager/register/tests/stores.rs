@@ -7,6 +7,11 @@ use super::{
     *,
 };
 
+#[allow(
+    unused_imports,
+    unused_macros,
+    reason = "tests in here make their own modules"
+)]
 #[path = "../../../../tests/support/stores.rs"]
 mod servers_of_each_kind;
 
@@ -87,10 +92,10 @@ async fn check_largest(kind: &str) {
         ..settings(&clock)
     };
     let register = Register::new(store, settings).unwrap();
-    let logins = (0..1000_u32).map(|number| NewSession {
+    let logins = (0..1000_u32).map(|_| NewSession {
         agent: Some("a".repeat(256)),
         address: Some("b".repeat(256)),
-        level: Some(number),
+        level: Some(u8::MAX),
         ..in_store(&clock)
     });
     // In one write: what a thousand logins come to.
@@ -109,7 +114,7 @@ async fn check_largest(kind: &str) {
         .enter("ann", &in_store(&clock), None)
         .await
         .unwrap();
-    assert_eq!(ended[0].level, Some(0));
+    assert_eq!(ended.len(), 1);
     assert_eq!(register.list("ann").await.unwrap().len(), 1000);
 }
 

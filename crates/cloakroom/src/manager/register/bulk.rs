@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::store::{DeleteError, Store, StoreError};
 
-/// So many deletions are under way at a time.
+/// So many questions to the store are under way at a time.
 const AT_ONCE: usize = 16;
 
 /// What came of deleting sessions from a store.
@@ -44,10 +44,42 @@ pub(in crate::manager) async fn delete_sessions(
             Some(Ok((_, Err(DeleteError::Failed(error))))) => deleted.failed = Some(error),
             // Nothing was expected there, so nothing else can be wrong.
             Some(Ok((locator, _))) => deleted.done.push(locator),
-            // Nobody stops these tasks but the end of the runtime.
-            Some(Err(_)) => {
-                deleted.failed = Some(StoreError::unreachable("the deletion was stopped"));
-            }
+            Some(Err(error)) => deleted.failed = Some(stopped(error)),
         }
     }
+}
+
+/// Those of the sessions, by their place, of which the store has nothing under any of their keys.
+pub(super) async fn find_gone(
+    store: &Store,
+    sessions: impl IntoIterator<Item = Vec<String>>,
+) -> Result<Vec<usize>, StoreError> {
+    let mut sessions = sessions.into_iter().enumerate();
+    let mut under_way = JoinSet::new();
+    let mut gone = Vec::new();
+    loop {
+        while under_way.len() < AT_ONCE
+            && let Some((place, locators)) = sessions.next()
+        {
+            let store = store.clone();
+            under_way.spawn(async move {
+                for locator in locators {
+                    if store.load(&locator).await?.is_some() {
+                        return Ok::<_, StoreError>(None);
+                    }
+                }
+                Ok(Some(place))
+            });
+        }
+        match under_way.join_next().await {
+            None => return Ok(gone),
+            Some(Ok(found)) => gone.extend(found?),
+            Some(Err(error)) => return Err(stopped(error)),
+        }
+    }
+}
+
+/// Nobody stops these tasks but the end of the runtime.
+fn stopped(_: JoinError) -> StoreError {
+    StoreError::unreachable("the process is about to end")
 }
