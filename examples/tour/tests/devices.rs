@@ -146,6 +146,7 @@ async fn s19_a_logout_takes_the_login_off_the_list_and_a_copied_cookie_with_it()
     for site in sites().await {
         let mut one = log_in(&site, "alice", FIREFOX).await;
         let mut other = log_in(&site, "alice", CHROME).await;
+        assert_eq!(account(&mut other).await, "Logged in as alice");
         let mut stolen = copy(&site, &other);
         other.post("/logout", "").await;
         assert_eq!(account(&mut stolen).await, "You are not logged in");

@@ -162,14 +162,16 @@ async fn the_page_about_both_forms_shows_ones_own_session_in_each() {
         match kept {
             "in the cookie" => {
                 // Signed again, maybe in another second: the payload is the same.
-                assert_eq!(cookie.split('.').next(), ticket.split('.').next());
+                let payload = |cookie: &str| cookie.rsplit('.').nth(2).map(str::to_owned);
+                assert!(payload(&cookie).is_some());
+                assert_eq!(payload(&cookie), payload(&ticket));
                 assert_eq!(
                     page.element("cookie-size"),
                     format!("{} bytes", 7 + ticket.len())
                 );
             }
             _ => {
-                assert_eq!(cookie.matches('.').count(), 2);
+                assert!(cookie.matches('.').count() >= 2, "{cookie}");
                 assert_eq!(
                     page.element("id-form"),
                     format!("{}…{}", &ticket[..6], &ticket[39..])
