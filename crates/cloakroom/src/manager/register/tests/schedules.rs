@@ -170,12 +170,16 @@ async fn browse(
     }
 }
 
-async fn run(seed: u64) {
-    let clock = Clock::manual(START);
-    let store = Store::new(Shuffled {
+fn shuffled(clock: &Clock, seed: u64) -> Store {
+    Store::new(Shuffled {
         memory: MemoryStore::new().clock(clock.clone()),
         state: AtomicU64::new(seed),
-    });
+    })
+}
+
+async fn run(seed: u64) {
+    let clock = Clock::manual(START);
+    let store = shuffled(&clock, seed);
     let process = || Arc::new(Register::new(store.clone(), settings(&clock)).unwrap());
     let processes = [process(), process()];
     let diary = Arc::<Diary>::default();
@@ -234,12 +238,39 @@ async fn run(seed: u64) {
 
 #[test]
 fn p5_nobody_escapes_in_any_order() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    for seed in 0..400 {
+        runtime().block_on(run(seed));
+    }
+}
+
+#[test]
+fn s19_within_a_process_there_is_no_lag_in_any_order() {
+    for seed in 0..400 {
+        runtime().block_on(async {
+            let clock = Clock::manual(START);
+            let register =
+                Arc::new(Register::new(shuffled(&clock, seed), settings(&clock)).unwrap());
+            let new = in_cookie(&clock);
+            register.enter("alice", &new, None).await.unwrap();
+            register.recent.forget("alice", Some(&new.handle));
+            let mut checks = JoinSet::new();
+            for _ in 0..3 {
+                let (register, handle) = (register.clone(), new.handle);
+                checks.spawn(async move { register.standing("alice", &handle).await.unwrap() });
+            }
+            register.leave("alice", &new.handle).await.unwrap();
+            // Whoever asked before the end may have been answered after it.
+            checks.join_all().await;
+            let standing = register.standing("alice", &new.handle).await.unwrap();
+            assert_eq!(standing, Standing::Ended, "seed {seed}");
+        });
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
-        .unwrap();
-    for seed in 0..400 {
-        runtime.block_on(run(seed));
-    }
+        .unwrap()
 }
