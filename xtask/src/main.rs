@@ -8,6 +8,7 @@ mod deny;
 mod documents;
 mod fuzz;
 mod interop;
+mod output;
 mod python;
 mod repository;
 mod shell;

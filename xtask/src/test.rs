@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::databases::{self, Databases};
 use crate::shell::{self, Failure, cargo};
-use crate::{browser, deny, documents, interop, python};
+use crate::{browser, deny, documents, interop, output, python};
 
 /// One check: what `--only` calls it, what it shows, the steps it needs done before, how it is done.
 struct Step {
@@ -72,7 +72,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "test",
-        about: "unit, vector, property and integration tests, with private database servers",
+        about: "unit, vector, property and integration tests, with private database servers, and nothing secret in what they log",
         needs: &["build", "python", "servers"],
         check: test,
     },
@@ -212,7 +212,7 @@ fn test() -> Result<(), Failure> {
             .chain(targets),
     );
     let databases = Databases::start()?;
-    shell::run(databases.export(&mut command))
+    output::run_and_search(databases.export(&mut command))
 }
 
 fn doctest() -> Result<(), Failure> {

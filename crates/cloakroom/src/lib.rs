@@ -70,10 +70,11 @@
 //! ```
 //!
 //! - One struct for the whole session: [`Typed`].
+//! - Forms that no other site can post: [`csrf`].
 //! - Messages for the next page: [`Session::flash`] and [`Session::flashes`].
 //! - Cookies of your own: the extractor [`Cookies`] reads them, [`Cookie`] sets and deletes them.
 //! - Templates: with the feature `minijinja`, `template::Globals` gives them `session`,
-//!   `get_flashed_messages` and `request.cookies`.
+//!   `get_flashed_messages`, `request.cookies` and `csrf_token`.
 //! - Links that expire (a password reset): [`token::signed`], all of itsdangerous.
 //! - Tests: [`testing::Browser`] keeps cookies and edits the session between requests, as Flask's
 //!   `session_transaction` does.
@@ -210,6 +211,8 @@
 //! All of Python's types in a session keep their type here: [`Value`] has the table. What a request
 //! does not change goes back with the bytes it came with. `COMPATIBILITY.md` in the repository lists
 //! every difference that is meant.
+//!
+//! Flask's neighbours are shared too: [`csrf`] has Flask-WTF's tokens, [`flask_login`] Flask-Login's logins.
 //!
 //! # Keys
 //!

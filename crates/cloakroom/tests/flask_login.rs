@@ -437,8 +437,7 @@ fn flask_logins_settings_mean_what_they_mean_there() {
             .unwrap();
         visitor.login("alice", Remember::Yes).unwrap();
         let set = visitor.set_cookie().unwrap().unwrap();
-        let value = set.header_value().to_str().unwrap().replace(ALICE, "@");
-        value
+        set.header_value().to_str().unwrap().replace(ALICE, "@")
     };
     assert_eq!(
         cookie(&[]),

@@ -3,10 +3,19 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
-use axum::{Router, body::Body, extract::Path, response::IntoResponse, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    extract::Path,
+    response::IntoResponse,
+    routing::{get, post},
+};
 use cloakroom::{
-    Clock, Error, OutagePolicy, PendingUser, Session, SessionConfig, SessionLayer, SessionManager,
-    Status, Typed, User, store::Store,
+    Clock, Cookies, Error, OutagePolicy, PendingUser, SecretKey, Session, SessionConfig,
+    SessionLayer, SessionManager, Status, Typed, User,
+    csrf::{CsrfLayer, CsrfTokens},
+    flask_login::{Client, FlaskLogin},
+    store::Store,
 };
 use faulty::{ALL, Fault, Faulty};
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -463,23 +472,57 @@ async fn p9_a_page_made_without_its_session_is_not_kept() {
     answer.assert_leaves_no_trace("careless");
 }
 
+/// Whether a form may be taken, and whom a remembered login belongs to, nobody knows either.
+#[tokio::test]
+async fn p9_tokens_and_remembered_logins_are_not_guessed() {
+    let key = SecretKey::new("a key of this test alone").unwrap();
+    let site = Site::new(SessionConfig::default().on_outage(OutagePolicy::Degrade));
+    let forms = Router::new()
+        .route("/send", post(async || "sent"))
+        .layer(CsrfLayer::new(CsrfTokens::new(key.clone())))
+        .layer(SessionLayer::new(site.manager.clone()));
+    let visitor = site.visitor().await;
+    site.driver.set(Fault::Unreachable, ALL);
+    let request = Request::post("/send")
+        .header(header::COOKIE, &visitor)
+        .header("sec-fetch-site", "same-origin")
+        .header("x-csrftoken", "of a page of before")
+        .body(Body::empty());
+    let response = forms.oneshot(request.unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+
+    let flask_login = FlaskLogin::new(key);
+    for remembered in [true, false] {
+        let session = site.open(&visitor).await.unwrap();
+        let mut headers = HeaderMap::new();
+        if remembered {
+            let cookie = format!("remember_token={}", flask_login.remember_token("bob"));
+            headers.insert(header::COOKIE, cookie.parse().unwrap());
+        }
+        let cookies = Cookies::parse(&headers);
+        let who = flask_login.visitor(&session, &cookies, &Client::of(&headers, None));
+        assert!(matches!(who, Err(Error::StoreUnavailable { .. })));
+    }
+    site.is_as_before(&visitor).await;
+}
+
 #[cfg(feature = "minijinja")]
 #[tokio::test]
 async fn p9_templates_show_an_empty_session() {
     use cloakroom::template::Globals;
+    let key = SecretKey::new("a key of this test alone").unwrap();
     let site = Site::new(SessionConfig::default().on_outage(OutagePolicy::Degrade));
     let visitor = site.visitor().await;
     site.driver.set(Fault::Unreachable, ALL);
     let session = site.open(&visitor).await.unwrap();
-    let globals = Globals::new(
-        session.clone(),
-        cloakroom::Cookies::parse(&HeaderMap::new()),
-    );
+    let cookies = Cookies::parse(&HeaderMap::new());
+    let globals = Globals::new(session.clone(), cookies).csrf_tokens(CsrfTokens::new(key));
     let mut environment = minijinja::Environment::new();
     environment
         .add_template(
             "page",
-            "{{ session|length }}{{ 'n' in session }}{{ get_flashed_messages()|length }}",
+            "{{ session|length }}{{ 'n' in session }}{{ get_flashed_messages()|length }}{{ csrf_token() }}",
         )
         .unwrap();
     let page = environment.get_template("page").unwrap();

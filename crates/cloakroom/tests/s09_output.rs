@@ -366,7 +366,7 @@ fn s09_keys_with_times_show_nothing_secret() {
     let scheduled = ScheduledKey::new("one", watch.key("a scheduled key")).not_after(4_000_000_000);
     watch.show(&scheduled);
     let other = ScheduledKey::new("two", watch.key("a revoked key")).revoked();
-    let lasting = ScheduledKey::new("three", watch.key("a lasting key"));
+    let lasting = ScheduledKey::new("three", watch.key("a lasting key")).not_before(1000);
     let keys = Keys::scheduled([scheduled, other, lasting]).unwrap();
     watch.show(&keys);
     watch.show(&keys.usage_at(NOW));
@@ -382,7 +382,9 @@ fn s09_keys_with_times_show_nothing_secret() {
         format!("{{\"keys\": \"{}\"}}", watch.secret("a wrong file")),
         format!(
             "{{\"keys\": [{{\"id\": \"a\", \"sekret\": \"{}\"}}]}}",
-            "word-in-a-misspelt-member"
+            watch
+                .secrets
+                .add("a misspelt member", "word-in-a-misspelt-member")
         ),
     ] {
         fs::write(&file, text).unwrap();

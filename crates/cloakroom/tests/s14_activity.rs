@@ -10,7 +10,7 @@ use cloakroom::{
     store::{MemoryStore, Store},
     testing::Browser,
 };
-use http::{Request, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode, header};
 use recording::{Calls, Recording};
 use tower::ServiceExt;
 
@@ -44,7 +44,7 @@ async fn set(session: Session) -> Result<(), Error> {
 }
 
 /// A page whose polling shows in the request.
-async fn either(session: Session, headers: http::HeaderMap) -> String {
+async fn either(session: Session, headers: HeaderMap) -> String {
     if headers.contains_key("x-polled") {
         session.without_activity();
     }
@@ -206,11 +206,13 @@ async fn s14_polling_stamps_nothing() {
         .unwrap()
         .unwrap();
     calls.take();
-    browser
-        .session(&new, Session::without_activity)
-        .await
-        .unwrap();
-    assert_eq!(calls.kinds(), ["load"]);
-    browser.session(&new, |_| ()).await.unwrap();
-    assert_eq!(calls.kinds(), ["load", "replace"]);
+    let request = browser.request(Request::new(()));
+    for (polled, expected) in [(true, vec!["load"]), (false, vec!["load", "replace"])] {
+        let session = new.open(request.headers()).await.unwrap();
+        if polled {
+            session.without_activity();
+        }
+        new.close(&session, &mut HeaderMap::new()).await.unwrap();
+        assert_eq!(calls.kinds(), expected);
+    }
 }

@@ -641,6 +641,7 @@ proptest! {
 
 #[test]
 fn s62_a_file_says_all_that_code_can() {
+    use KeyState::{Ended, Revoked, Signs, Verifies};
     let file = File::new(
         r#" {"keys" : [
             {"secret": "not \"plain\" text \u00e4", "not_before": "2023-11-14T23:13:20+01:00", "id": "2023"},
@@ -655,7 +656,6 @@ fn s62_a_file_says_all_that_code_can() {
         let usage = keys.usage_at(at);
         usage.into_iter().map(|key| (key.id, key.state)).collect()
     };
-    use KeyState::{Ended, Revoked, Signs, Verifies};
     let named = |states: [KeyState; 4]| -> Vec<(String, KeyState)> {
         ["2023", "b", "a", "c"]
             .map(str::to_owned)

@@ -442,7 +442,7 @@ async fn cve_2022_24880_no_token_is_a_refusal() {
     assert_eq!(reason(&response), Err(CsrfError::MissingSessionToken));
     app.browser
         .session(&app.manager.clone(), |session| {
-            session.insert("csrf_token", "").unwrap()
+            session.insert("csrf_token", "").unwrap();
         })
         .await
         .unwrap();

@@ -372,7 +372,7 @@ async fn migrated(url: &str) -> PostgresStore {
 #[tokio::test(flavor = "multi_thread")]
 async fn p9_a_restart_of_the_server_is_survived() {
     let server = servers::postgres::start().unwrap();
-    let store = Store::new(migrated(server.url()).await);
+    let store = Store::new(migrated(server.url()).await).without_breaker();
     let value = Bytes::from_static(b"one");
     store.create("session:a", value, HOUR).await.unwrap();
     // Several connections, all of which break.
@@ -409,7 +409,7 @@ async fn p9_a_server_that_hangs_costs_the_time_limit_and_no_more() {
     let driver = migrated(server.url())
         .await
         .timeout(Duration::from_millis(500));
-    let store = Store::new(driver);
+    let store = Store::new(driver).without_breaker();
     let value = Bytes::from_static(b"one");
     store.create("session:a", value, HOUR).await.unwrap();
     server.pause().unwrap();

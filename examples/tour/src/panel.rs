@@ -55,6 +55,16 @@ pub(crate) async fn attach(State(panel): State<Panel>, request: Request, next: N
     match filled.await {
         Some(page) => {
             parts.headers.remove(CONTENT_LENGTH);
+            // A page with the panel is the visitor's own, even one that did not look at the session.
+            if !parts.headers.contains_key(VARY) {
+                parts
+                    .headers
+                    .insert(VARY, HeaderValue::from_static("Cookie"));
+            }
+            if !parts.headers.contains_key(CACHE_CONTROL) {
+                let own = HeaderValue::from_static("private");
+                parts.headers.insert(CACHE_CONTROL, own);
+            }
             Response::from_parts(parts, Body::from(page))
         }
         None => Failure::Panel.into_response(),

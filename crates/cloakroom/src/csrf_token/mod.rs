@@ -241,8 +241,8 @@ impl CsrfTokens {
         }
     }
 
-    /// The token in the headers of a script's request.
-    pub(crate) fn in_headers<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+    /// The token in the [headers](Self::headers) of a script's request, to be [verified](Self::verify).
+    pub fn in_headers<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         self.headers
             .iter()
             .filter_map(|name| headers.get(name)?.to_str().ok())

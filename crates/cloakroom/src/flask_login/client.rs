@@ -30,16 +30,17 @@ impl Client {
     /// both must come to the same result.
     ///
     /// ```
+    /// use std::net::IpAddr;
     /// use cloakroom::flask_login::Client;
     /// use http::HeaderMap;
     ///
     /// let mut headers = HeaderMap::new();
     /// headers.insert("user-agent", "Browser/1".parse()?);
-    /// let peer = "10.0.0.1".parse()?;
+    /// let peer: IpAddr = "10.0.0.1".parse()?;
     /// assert_eq!(Client::of(&headers, Some(peer)), Client::new(peer, "Browser/1"));
     ///
     /// headers.insert("x-forwarded-for", "192.0.2.7, 10.0.0.9".parse()?);
-    /// let forwarded = "192.0.2.7".parse()?;
+    /// let forwarded: IpAddr = "192.0.2.7".parse()?;
     /// assert_eq!(Client::of(&headers, Some(peer)), Client::new(forwarded, "Browser/1"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -213,7 +213,8 @@ impl FlaskLogin {
     ///
     /// # Errors
     ///
-    /// [`Error::ResponseStarted`] if the session has to change and it is too late.
+    /// [`Error::ResponseStarted`] if the session has to change and it is too late; [`Error::StoreUnavailable`] if
+    /// nobody knows who it is ([`Session::is_unknown`]).
     #[doc(alias = "current_user")]
     pub fn visitor(
         &self,
@@ -221,7 +222,7 @@ impl FlaskLogin {
         cookies: &RequestCookies,
         client: &Client,
     ) -> Result<Visitor, Error> {
-        Visitor::load(self.clone(), session.clone(), cookies, client)
+        Visitor::load(self.clone(), session.clone().known()?, cookies, client)
     }
 
     /// The value of `remember_token` for a user: Flask-Login's `encode_cookie`.

@@ -83,7 +83,9 @@ impl Visitor {
             Some("set") if self.user_id().is_some() => self.answer = Answer::Set,
             _ => {}
         }
-        self.session.remove(entry::REMEMBER);
+        if self.session.contains_key(entry::REMEMBER) {
+            self.session.remove(entry::REMEMBER);
+        }
     }
 
     fn protect(&mut self) -> Result<(), Error> {

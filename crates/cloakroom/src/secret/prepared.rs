@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -6,11 +9,12 @@ use super::{KeyRing, Keys, usage::Counter};
 
 /// What is derived from the keys, made anew when they are replaced and when a key begins or ends.
 ///
-/// Reading costs two atomic loads and no lock.
+/// Reading takes no lock, and as long as nothing was made anew it costs an atomic load.
 pub(crate) struct Prepared<T> {
     keys: Keys,
     build: Box<dyn Fn(&KeyRing) -> T + Send + Sync>,
-    current: ArcSwap<Built<T>>,
+    first: Built<T>,
+    later: OnceLock<ArcSwap<Built<T>>>,
 }
 
 /// What was derived from the keys of one phase.
@@ -22,6 +26,12 @@ pub(crate) struct Built<T> {
     until: u64,
 }
 
+/// What is in use for as long as somebody needs it.
+pub(crate) enum InUse<'a, T> {
+    First(&'a Built<T>),
+    Later(Guard<Arc<Built<T>>>),
+}
+
 impl<T> Prepared<T> {
     pub(crate) fn new(
         keys: Keys,
@@ -29,7 +39,8 @@ impl<T> Prepared<T> {
         build: impl Fn(&KeyRing) -> T + Send + Sync + 'static,
     ) -> Self {
         Self {
-            current: ArcSwap::from_pointee(Built::new(&keys, now, &build)),
+            first: Built::new(&keys, now, &build),
+            later: OnceLock::new(),
             build: Box::new(build),
             keys,
         }
@@ -40,16 +51,23 @@ impl<T> Prepared<T> {
     }
 
     /// What belongs to the keys at this time, in Unix seconds.
-    pub(crate) fn at(&self, now: u64) -> Guard<Arc<Built<T>>> {
-        let built = self.current.load();
-        if built.generation == self.keys.generation() && (built.from..built.until).contains(&now) {
-            return built;
+    pub(crate) fn at(&self, now: u64) -> InUse<'_, T> {
+        let generation = self.keys.generation();
+        if self.first.fits(generation, now) {
+            return InUse::First(&self.first);
+        }
+        if let Some(later) = self.later.get() {
+            let built = later.load();
+            if built.fits(generation, now) {
+                return InUse::Later(built);
+            }
         }
         // Several requests may do this at once, to the same effect. One that was overtaken by a replacement leaves
         // what the next request finds to be too old.
         let built = Arc::new(Built::new(&self.keys, now, &self.build));
-        self.current.store(built.clone());
-        Guard::from_inner(built)
+        let later = self.later.get_or_init(|| ArcSwap::new(built.clone()));
+        later.store(built.clone());
+        InUse::Later(Guard::from_inner(built))
     }
 }
 
@@ -65,10 +83,25 @@ impl<T> Built<T> {
         }
     }
 
+    fn fits(&self, generation: u64, now: u64) -> bool {
+        self.generation == generation && (self.from..self.until).contains(&now)
+    }
+
     /// The key of this index, in the order of [`KeyRing::verifying`], has verified something.
     pub(crate) fn verified(&self, key_index: usize, now: u64) {
         if let Some(counter) = self.counters.get(key_index) {
             counter.note(now);
+        }
+    }
+}
+
+impl<T> Deref for InUse<'_, T> {
+    type Target = Built<T>;
+
+    fn deref(&self) -> &Built<T> {
+        match self {
+            Self::First(built) => built,
+            Self::Later(built) => built,
         }
     }
 }

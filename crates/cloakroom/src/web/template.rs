@@ -25,7 +25,8 @@ use crate::{
 ///   the session, as in Flask, wherever in the page it is called.
 /// - `request.cookies`: what the browser sent.
 /// - `csrf_token()`: the token for a form's hidden field, and `csrf_meta_tag()`: the same for scripts, as with Flask-WTF;
-///   only on routes with a [`CsrfLayer`](crate::csrf::CsrfLayer).
+///   only on routes with a [`CsrfLayer`](crate::csrf::CsrfLayer). Empty if the session is
+///   [unknown](Session::is_unknown).
 ///
 /// [`Markup`] goes into HTML as it is; everything else is escaped by the template engine.
 ///
@@ -133,6 +134,10 @@ fn token_functions(
     let token = {
         let (tokens, session) = (tokens.clone(), session.clone());
         move || {
+            // The page is of use without its form, and the form would be refused.
+            if session.is_unknown() {
+                return Ok(String::new());
+            }
             tokens.token(&session).map_err(|error| {
                 TemplateError::new(ErrorKind::InvalidOperation, "no token for the form")
                     .with_source(error)

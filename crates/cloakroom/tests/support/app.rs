@@ -1,5 +1,8 @@
 //! An axum application under test: a manager whose clock stands still, and a browser.
 
+#[path = "listen.rs"]
+mod listen;
+
 use axum::{Router, body::Body};
 use cloakroom::{Clock, SecretKey, SessionConfig, SessionLayer, SessionManager, testing::Browser};
 use http::{Request, Response};
@@ -20,6 +23,7 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(routes: Router, config: SessionConfig) -> Self {
+        listen::listen();
         let clock = Clock::manual(NOW);
         let manager = SessionManager::signed(key(), config.clock(clock.clone())).unwrap();
         let router = routes.layer(SessionLayer::new(manager.clone()));

@@ -3,6 +3,9 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
+#[path = "listen.rs"]
+mod listen;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -43,6 +46,7 @@ pub(crate) const ALL: &str = "";
 
 impl Faulty {
     pub(crate) fn new(clock: Clock) -> Self {
+        listen::listen();
         Self {
             store: Arc::new(MemoryStore::new().clock(clock)),
             fault: Arc::new(Mutex::new((Fault::None, ALL))),

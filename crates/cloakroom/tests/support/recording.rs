@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+#[path = "listen.rs"]
+mod listen;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -65,6 +68,7 @@ pub(crate) struct Recording<D = MemoryStore> {
 
 impl<D: Driver> Recording<D> {
     pub(crate) fn new(store: Arc<D>) -> (Self, Calls) {
+        listen::listen();
         let calls = Calls::default();
         let recording = Self {
             store,

@@ -8,6 +8,9 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+#[path = "listen.rs"]
+mod listen;
+
 use std::{collections::HashMap, io, sync::Arc};
 
 use axum::{
@@ -107,6 +110,7 @@ impl Site {
     }
 
     pub(crate) fn of(manager: SessionManager) -> Self {
+        listen::listen();
         let gates = Gates::default();
         let router = routes()
             .with_state(gates.clone())

@@ -12,10 +12,14 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+#[path = "listen.rs"]
+mod listen;
+
 use cloakroom::store::*;
 
 /// A store of its own for one test, empty.
 pub(crate) async fn open(kind: &str) -> Store {
+    listen::listen();
     match kind {
         "memory" => MemoryStore::new().into(),
         "file" => FileStore::open(folder()).unwrap().into(),

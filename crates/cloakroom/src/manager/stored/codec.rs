@@ -221,12 +221,8 @@ impl Codec {
             return Ok(None);
         }
         let opened = self.open(id, record)?;
-        let now = self.clock.unix_seconds();
-        if opened
-            .header
-            .deadline
-            .is_some_and(|deadline| now >= deadline)
-        {
+        let is_over = |deadline| self.clock.unix_seconds() >= deadline;
+        if opened.header.deadline.is_some_and(is_over) {
             return Err(Refusal::LifetimeOver);
         }
         Entries::open_stored(self.serialization, opened.content).map_err(unreadable)

@@ -7,7 +7,7 @@ use std::{
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, Uri,
     header::{CONTENT_TYPE, HOST, ORIGIN, UPGRADE},
-    uri::{Authority, Scheme},
+    uri::Authority,
 };
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -152,7 +152,7 @@ impl Policy {
     pub(super) fn https_origin<B>(&self, request: &Request<B>) -> Option<Origin> {
         match &self.own {
             Some(own) => own.https.then(|| own.clone()),
-            None if request.uri().scheme() == Some(&Scheme::HTTPS) => {
+            None if request.uri().scheme() == Some(&http::uri::Scheme::HTTPS) => {
                 Origin::new(true, &host(request)?)
             }
             None => None,

@@ -137,7 +137,8 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for CsrfForm<T> {
 async fn both(parts: &mut Parts) -> Result<(Arc<CsrfTokens>, Session), CsrfRejection> {
     let tokens = tokens_of(&parts.extensions).ok_or(CsrfRejection::MissingLayer)?;
     let session = Session::open(&parts.headers, &parts.extensions).await?;
-    Ok((tokens, session))
+    // Without knowing the session nobody can say whether a token is good.
+    Ok((tokens, session.known()?))
 }
 
 /// Why an extractor of this module gives nothing.

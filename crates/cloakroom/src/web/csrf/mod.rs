@@ -55,7 +55,7 @@ pub use form::{CsrfChecked, CsrfForm, CsrfRejection, CsrfToken};
 #[cfg(feature = "axum")]
 pub use protect::{CsrfLayer, CsrfService};
 
-#[cfg(feature = "axum")]
+#[cfg(feature = "minijinja")]
 pub(super) use protect::tokens_of;
 
 pub use crate::csrf_token::{CsrfError, CsrfTokens};

@@ -105,6 +105,7 @@ impl Protection {
         }
         let session = Session::open(request.headers(), request.extensions())
             .await
+            .and_then(Session::known)
             .map_err(IntoResponse::into_response)?;
         let (mut request, token) = self.token(request).await.map_err(refuse)?;
         tokens
