@@ -107,6 +107,8 @@ def login_save():
         flash("Please enter a name", "error")
         return redirect(url_for("login"))
     logins = session.get("logins", 0)
+    if session.get("username", username) != username:
+        session.clear()  # what another user left here, as the tour does
     session["username"] = username
     session["logins"] = logins + 1
     session.permanent = "remember" in request.form
@@ -122,6 +124,7 @@ def account():
 @app.post("/logout")
 def logout():
     session.pop("username", None)
+    session.pop("_user_id", None)  # the tour's login, where Flask-Login's is: as its logout_user() does
     return redirect(url_for("account"))
 
 

@@ -8,6 +8,7 @@ import base64
 from pathlib import Path
 
 import pytest
+import requests
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.by import By
@@ -212,6 +213,38 @@ def test_a_tampered_cookie_is_refused_and_can_be_put_back(browser):
     browser.sees("account", "Logged in as alice")
 
 
+def test_a_device_is_logged_out_from_another_one(browser):
+    browser.open("/devices")
+    browser.sees("devices", "You are not logged in")
+    with requests.Session() as phone:
+        elsewhere(browser.url, phone)
+        log_in(browser)
+        browser.open("/devices")
+        browser.sees("this-device", "Chrome on Linux")
+        browser.sees("other-device", "Firefox on Android")
+        browser.click("log-out-there")
+        browser.sees("flash", "Logged out there")
+        browser.sees_not("other-device")
+        assert "You are not logged in" in phone.get(browser.url + "/account").text
+
+        elsewhere(browser.url, phone)
+        browser.open("/devices")
+        browser.click("log-out-others")
+        browser.sees("flash", "Logged out everywhere else: 1")
+        browser.sees_not("other-device")
+        assert "You are not logged in" in phone.get(browser.url + "/account").text
+    browser.click("log-out-here")
+    browser.sees("account", "You are not logged in")
+
+
+def elsewhere(url, phone, name="alice"):
+    """The same visitor, on a phone."""
+    phone.trust_env = False
+    phone.headers["User-Agent"] = "Mozilla/5.0 (Android 16; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
+    phone.post(url + "/login", {"username": name}, headers={"Origin": url})
+    assert f"Logged in as <strong>{name}" in phone.get(url + "/account").text
+
+
 def test_the_first_name_stays_until_a_new_session(browser):
     browser.open("/name")
     browser.fill("first-name", "Zoë")
@@ -274,6 +307,8 @@ def test_each_page_fits_wide_and_narrow_light_and_dark(chromium, chromedriver, s
 
 def furnish(browser):
     """Something to see on each page."""
+    with requests.Session() as phone:
+        elsewhere(browser.url, phone)
     log_in(browser)
     browser.open("/name")
     browser.fill("first-name", "Ada")

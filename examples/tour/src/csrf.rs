@@ -9,30 +9,19 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use tower_http::csrf::{CsrfLayer, ProtectionError, ProtectionErrorKind};
+use cloakroom::csrf::{CrossSiteLayer, CsrfError};
 
 use crate::view::Templates;
 
 /// The same pages, closed to posts from elsewhere.
 pub(crate) fn protect(pages: Router, templates: Templates) -> Router {
-    let refusing = templates.clone();
-    let layer = CsrfLayer::new().with_rejection_response(move |error: ProtectionError| {
-        refuse(
-            &refusing,
-            match error.kind() {
-                ProtectionErrorKind::CrossOriginRequest => {
-                    "Your browser says that this form was sent by another site (Sec-Fetch-Site)."
-                }
-                _ => "This form was sent from another address than this site’s (Origin).",
-            },
-        )
-    });
     pages
-        .layer(layer)
+        .layer(CrossSiteLayer::new())
         .layer(middleware::from_fn_with_state(templates, sender_known))
 }
 
-/// `CsrfLayer` lets a post pass that says nothing about its sender; this does not.
+/// `CrossSiteLayer` lets a post pass that says nothing about its sender; this does not. What either of them refuses, or
+/// the layer that asks for a token, becomes a page.
 async fn sender_known(
     State(templates): State<Templates>,
     request: Request,
@@ -44,16 +33,21 @@ async fn sender_known(
     );
     let headers = request.headers();
     if safe || headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN) {
-        next.run(request).await
+        let response = next.run(request).await;
+        match response.extensions().get::<CsrfError>() {
+            Some(reason) => refuse(&templates, reason.status(), &reason.to_string()),
+            None => response,
+        }
     } else {
         refuse(
             &templates,
+            StatusCode::FORBIDDEN,
             "The request says neither Sec-Fetch-Site nor Origin, so nobody knows who sent it. \
              A script may add the header “Origin” with this site’s address.",
         )
     }
 }
 
-fn refuse(templates: &Templates, reason: &str) -> Response {
-    templates.error_page(StatusCode::FORBIDDEN, "Not from here", reason)
+fn refuse(templates: &Templates, status: StatusCode, reason: &str) -> Response {
+    templates.error_page(status, "Not from here", reason)
 }

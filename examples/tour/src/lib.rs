@@ -2,10 +2,13 @@
 //!
 //! [`app`] puts the pages together, `pages/` holds one file for each of them, `panel.rs` draws the ticket beside them.
 
+mod age;
 mod csrf;
 mod failure;
 mod headers;
 mod highlight;
+mod kept;
+mod keys;
 mod pages;
 mod panel;
 mod start;
@@ -16,12 +19,12 @@ use std::time::Duration;
 
 use axum::routing::get;
 use axum::{Router, middleware};
-use cloakroom::{KeyRing, SessionConfig, SessionLayer, SessionManager};
+use cloakroom::{Layout, SessionConfig, SessionLayer, SessionManager, UserSessions};
 
+pub use kept::{Kept, Place, cookie, store};
+pub use keys::{Keys, KeysOrigin, keys, keys_in};
 use panel::Panel;
-pub use start::{
-    Kept, Keys, KeysOrigin, Settings, StartError, keys, listen, stopped, store, todos,
-};
+pub use start::{Settings, StartError, listen, stopped, todos};
 pub use todos::{Todo, Todos};
 use view::Templates;
 
@@ -33,9 +36,10 @@ const LIFETIME: Duration = Duration::from_hours(7 * 24);
 struct Tour {
     templates: Templates,
     todos: Todos,
+    place: Place,
     sessions: SessionManager,
     /// For the cookie that a session in a store would be.
-    keys: KeyRing,
+    keys: cloakroom::Keys,
 }
 
 /// The whole site, with its sessions in the store if there is one, else in the cookie.
@@ -43,28 +47,45 @@ struct Tour {
 /// # Errors
 ///
 /// [`StartError`] if the session settings contradict each other or a template does not parse.
-pub fn app(keys: KeyRing, kept: Option<&Kept>, todos: Todos) -> Result<Router, StartError> {
+pub fn app(
+    keys: impl Into<cloakroom::Keys>,
+    kept: &Kept,
+    todos: Todos,
+) -> Result<Router, StartError> {
+    let (keys, place, store) = (keys.into(), kept.place, kept.store.clone());
     let templates = Templates::new()?;
     // shown: begin
-    let sessions = match kept {
-        None => SessionLayer::signed_with(keys.clone(), config())?,
-        Some(Kept { store, format, .. }) => {
-            SessionLayer::stored_with(store.clone(), config().serialization(*format))?
+    let config = config(place);
+    let sessions = match place {
+        Place::SignedCookie => {
+            let config = config.user_sessions(UserSessions::in_store(store));
+            SessionLayer::signed_with(&keys, config)?
+        }
+        // shown: end
+        Place::EncryptedCookie => {
+            let config = config.user_sessions(UserSessions::in_store(store));
+            SessionLayer::encrypted_with(&keys, config)?
+        }
+        // shown: begin
+        Place::Store | Place::SealedStore => {
+            SessionLayer::stored_with(store, config.user_sessions(UserSessions::new()))?
         }
     };
     // shown: end
     let panel = Panel {
         templates: templates.clone(),
+        place,
         sessions: sessions.manager().clone(),
     };
     let tour = Tour {
         templates: templates.clone(),
         todos,
+        place,
         sessions: sessions.manager().clone(),
-        keys,
+        keys: keys.clone(),
     };
     // shown: begin
-    let pages = pages::routes().with_state(tour).layer(sessions);
+    let pages = pages::routes(&keys).with_state(tour).layer(sessions);
     // shown: end
     let pages = pages.route("/panel", get(panel::show).with_state(panel.clone()));
     Ok(csrf::protect(pages, templates)
@@ -74,8 +95,15 @@ pub fn app(keys: KeyRing, kept: Option<&Kept>, todos: Todos) -> Result<Router, S
 
 // shown: begin
 
-fn config() -> SessionConfig {
-    SessionConfig::default()
+fn config(place: Place) -> SessionConfig {
+    let config = match place {
+        Place::SignedCookie | Place::Store => SessionConfig::default(),
+        Place::EncryptedCookie => SessionConfig::native().cookie_name("session"),
+        Place::SealedStore => SessionConfig::native()
+            .cookie_name("session")
+            .layout(Layout::Sealed),
+    };
+    config
         .secure(false) // plain http, on this machine only
         .lifetime(LIFETIME)
 }

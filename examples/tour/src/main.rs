@@ -18,18 +18,20 @@ async fn main() -> ExitCode {
 
 async fn run(settings: Settings) -> Result<(), StartError> {
     let listener = tour::listen(settings.port).await?;
-    let keys = tour::keys(&settings.data)?;
-    let kept = match &settings.sessions {
-        Some(url) => Some(tour::store(url).await?),
-        None => None,
+    let keys = match &settings.keys {
+        Some(file) => tour::keys_in(file)?,
+        None => tour::keys(&settings.data)?,
     };
-    let app = tour::app(keys.ring, kept.as_ref(), tour::todos(&settings.data).await?)?;
+    let kept = match &settings.sessions {
+        Some(url) => tour::store(url, settings.encrypted).await?,
+        None => tour::cookie(&settings.data, settings.encrypted).await?,
+    };
+    let todos = tour::todos(&settings.data).await?;
+    let app = tour::app(keys.keys.clone(), &kept, todos)?;
 
     println!("Listening on http://{}", listener.local_addr()?);
-    match &kept {
-        Some(kept) => println!("{kept}"),
-        None => println!("{}", keys.origin),
-    }
+    println!("{kept}");
+    println!("{}", keys.origin);
     axum::serve(listener, app)
         .with_graceful_shutdown(tour::stopped())
         .await?;

@@ -13,10 +13,11 @@ use axum::response::{Html, IntoResponse, Response};
 use cloakroom::{Cookies, Session, SessionManager, Status};
 use minijinja::{Value, context};
 
+use crate::Place;
 use crate::failure::Failure;
 use crate::view::Templates;
 pub(crate) use entry::{dump, shortened};
-use ticket::Ticket;
+use ticket::{Ticket, describe_encrypted};
 
 /// No page is longer; the to-do list of an eager visitor is the longest.
 const MAX_PAGE: usize = 4 << 20;
@@ -25,6 +26,7 @@ const MAX_PAGE: usize = 4 << 20;
 #[derive(Clone)]
 pub(crate) struct Panel {
     pub(crate) templates: Templates,
+    pub(crate) place: Place,
     pub(crate) sessions: SessionManager,
 }
 
@@ -101,9 +103,10 @@ impl Panel {
         let ticket = cookies
             .get(name)
             .filter(|value| !value.is_empty())
-            .map(|value| match self.sessions.store() {
-                None => Ticket::read(name, value).describe(&status),
-                Some(_) => entry::describe_id(name, value, &status),
+            .map(|value| match self.place {
+                Place::SignedCookie => Ticket::read(name, value).describe(&status),
+                Place::EncryptedCookie => describe_encrypted(name, value, &status),
+                Place::Store | Place::SealedStore => entry::describe_id(name, value, &status),
             });
         let entry = self.stored(&session).await?;
         let (entries, json) = (entries(&session), session.to_tagged_json());

@@ -1,15 +1,12 @@
-//! What happens before the first request: arguments, the secret key, the database, the port.
+//! What happens before the first request: arguments, the database, the port.
 
-use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Parser;
-use cloakroom::format::Serialization;
-use cloakroom::store::{Prepared, Store, StoreError, Sweeper};
-use cloakroom::{KeyRing, SecretKey, SecretKeyError};
+use cloakroom::store::StoreError;
+use cloakroom::{KeysError, SecretKeyError};
 use tokio::net::TcpListener;
 
 use crate::Todos;
@@ -25,7 +22,7 @@ pub struct Settings {
     #[arg(long, env = "PORT", default_value_t = 5000)]
     pub port: u16,
 
-    /// The folder for the to-do list and the development key
+    /// The folder for the to-do list, the list of devices and the development key
     #[arg(long, env = "DATA_DIR", value_name = "DIR", default_value = "data")]
     pub data: PathBuf,
 
@@ -39,70 +36,15 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub sessions: Option<String>,
-}
 
-/// The store that keeps the sessions, ready for use.
-#[derive(Debug)]
-pub struct Kept {
-    /// The store.
-    pub store: Store,
-    /// How its entries are written.
-    pub format: Serialization,
-    prepared: Prepared,
-    /// Removes what has expired as long as this lives.
-    _sweeper: Sweeper,
-}
+    /// Encrypts the sessions, in the cookie or in the store: nobody but this server reads them, so no Flask app either
+    #[arg(long)]
+    pub encrypted: bool,
 
-impl fmt::Display for Kept {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "Sessions are kept in a store ({}), the browser has an id.",
-            self.store.name()
-        )?;
-        match self.prepared {
-            Prepared::Ready => write!(formatter, " Its table was made if it was missing."),
-            Prepared::NothingNeeded => Ok(()),
-        }
-    }
-}
-
-/// The keys of this run, and where they came from.
-#[derive(Debug)]
-pub struct Keys {
-    /// The keys.
-    pub ring: KeyRing,
-    /// Where they came from, to be told to whoever started the tour.
-    pub origin: KeysOrigin,
-}
-
-/// Where the signing key came from.
-#[derive(Debug)]
-pub enum KeysOrigin {
-    /// `SECRET_KEY` in the environment.
-    Environment,
-    /// The development key in this file.
-    File(PathBuf),
-    /// The development key in this file, made just now.
-    NewFile(PathBuf),
-}
-
-impl fmt::Display for KeysOrigin {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Environment => write!(formatter, "Sessions are signed with SECRET_KEY."),
-            Self::File(path) => write!(
-                formatter,
-                "Sessions are signed with the development key in {}; set SECRET_KEY to use another.",
-                path.display()
-            ),
-            Self::NewFile(path) => write!(
-                formatter,
-                "No SECRET_KEY is set: a development key was made and is kept in {}.",
-                path.display()
-            ),
-        }
-    }
+    /// A file of keys with their times, in place of `SECRET_KEY`; made when it is missing, and read again every few
+    /// seconds, so that keys can be replaced while the tour runs
+    #[arg(long, env = "KEY_FILE", value_name = "FILE")]
+    pub keys: Option<PathBuf>,
 }
 
 /// Why the tour does not start. Each is one line that says what to do.
@@ -134,6 +76,17 @@ pub enum StartError {
     /// A fallback key is unusable.
     #[error("SECRET_KEY_FALLBACKS: {0}")]
     Fallback(SecretKeyError),
+    /// The key file is missing or says something wrong.
+    #[error("--keys: {0}")]
+    KeyFile(#[from] KeysError),
+    /// The key file cannot be made.
+    #[error("--keys: cannot make {}: {source}", path.display())]
+    NewKeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The to-do database cannot be opened.
     #[error("cannot open the to-do list {}: {source}", path.display())]
     Database {
@@ -146,7 +99,14 @@ pub enum StartError {
     #[error("--sessions: {source}{}", hint(source))]
     Store {
         /// Why.
-        #[from]
+        source: StoreError,
+    },
+    /// The list of devices cannot be kept.
+    #[error("cannot open the list of devices {}: {source}", path.display())]
+    Devices {
+        /// The database file.
+        path: PathBuf,
+        /// Why.
         source: StoreError,
     },
     /// The session settings contradict each other.
@@ -160,50 +120,7 @@ pub enum StartError {
     Serve(#[from] io::Error),
 }
 
-/// The keys: from the environment, else the development key in the data folder, made when there is none.
-///
-/// # Errors
-///
-/// [`StartError::Key`] and [`StartError::Fallback`] for a key that can be guessed, [`StartError::Data`] if the
-/// development key cannot be kept.
-pub fn keys(data: &Path) -> Result<Keys, StartError> {
-    let (signing, origin) = match SecretKey::from_env("SECRET_KEY") {
-        Err(SecretKeyError::Unset { .. }) => development_key(data)?,
-        from_environment => (from_environment?, KeysOrigin::Environment),
-    };
-    let fallbacks = std::env::var("SECRET_KEY_FALLBACKS").unwrap_or_default();
-    let ring = fallbacks
-        .split(',')
-        .filter(|key| !key.is_empty())
-        .try_fold(KeyRing::new(signing), |ring, key| {
-            SecretKey::checked(key).map(|key| ring.fallback(key))
-        })
-        .map_err(StartError::Fallback)?;
-    Ok(Keys { ring, origin })
-}
-
-fn development_key(data: &Path) -> Result<(SecretKey, KeysOrigin), StartError> {
-    let path = data.join("secret_key");
-    if path.exists() {
-        return Ok((SecretKey::from_file(&path)?, KeysOrigin::File(path)));
-    }
-    let key = SecretKey::generate()?;
-    fs::create_dir_all(data)
-        .and_then(|()| new_private_file(&path)?.write_all(key.expose_secret()))
-        .map_err(|source| unwritable(data, source))?;
-    Ok((key, KeysOrigin::NewFile(path)))
-}
-
-/// A file that did not exist before and that only its owner can read.
-fn new_private_file(path: &Path) -> io::Result<fs::File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-fn unwritable(data: &Path, source: io::Error) -> StartError {
+pub(crate) fn unwritable(data: &Path, source: io::Error) -> StartError {
     StartError::Data {
         path: data.to_owned(),
         source,
@@ -216,29 +133,6 @@ fn hint(error: &StoreError) -> &'static str {
         true => "; start the tour with `cargo run --release --features NAME`",
         false => "",
     }
-}
-
-/// How often what has expired is removed.
-const SWEEP: Duration = Duration::from_mins(10);
-
-/// The store at this URL, with its table made: this is a demonstration, a service leaves that to its operators.
-///
-/// # Errors
-///
-/// [`StartError::Store`] if it cannot be used. The URL, which may hold a password, is not in its text.
-pub async fn store(url: &str) -> Result<Kept, StartError> {
-    let store = Store::from_url(url).await?;
-    let prepared = store.prepare().await?;
-    let format = match url.starts_with("cachelib:") {
-        true => Serialization::Pickle,
-        false => Serialization::MessagePack,
-    };
-    Ok(Kept {
-        format,
-        prepared,
-        _sweeper: store.sweep_every(SWEEP),
-        store,
-    })
 }
 
 /// The to-do list in the data folder.

@@ -36,6 +36,7 @@ impl Templates {
             "base.html",
             "cookies.html",
             "counter.html",
+            "devices.html",
             "error.html",
             "flash.html",
             "home.html",
@@ -84,12 +85,12 @@ pub(crate) struct View {
     page: Value,
     /// What the store is called; none if sessions live in the cookie.
     store: Option<&'static str>,
+    encrypted: bool,
 }
 
 impl View {
     pub(crate) fn render(self, template: &str, context: Value) -> Page {
-        let globals =
-            context! { page => self.page, store => self.store, ..self.globals.into_value() };
+        let globals = context! { page => self.page, store => self.store, encrypted => self.encrypted, ..self.globals.into_value() };
         let html = self
             .templates
             .render(template, context! { ..context, ..globals })?;
@@ -113,6 +114,7 @@ impl FromRequestParts<Tour> for View {
             globals,
             page,
             store: tour.sessions.store().map(Store::name),
+            encrypted: tour.place.is_encrypted(),
         })
     }
 }

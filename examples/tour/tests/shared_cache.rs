@@ -26,6 +26,7 @@ const WALK: &[(&str, Option<&str>)] = &[
     ("/login", None),
     ("/login", Some("username={}&remember=yes")),
     ("/account", None),
+    ("/devices", None),
     ("/remember", None),
     ("/flash", Some("title=note-{}&category=success&hold=1")),
     ("/flash", None),
@@ -127,7 +128,11 @@ async fn leaks(site: &Site, cache: &SharedCache) -> Vec<String> {
 
 #[tokio::test]
 async fn s45_s46_two_visitors_behind_one_cache_see_nothing_of_each_other() {
-    for site in [Site::open().await, Site::stored("memory:").await] {
+    for site in [
+        Site::open().await,
+        Site::encrypted().await,
+        Site::stored("memory:").await,
+    ] {
         let cache = SharedCache::default();
         let leaks = leaks(&site, &cache).await;
         assert!(leaks.is_empty(), "{leaks:#?}");

@@ -34,6 +34,7 @@ async fn show(view: View) -> Page {
 
 async fn log_out(session: Session) -> Redirect {
     session.remove("username");
+    session.remove("_user_id"); // as logout_user() does: off the list of devices
     Redirect::to("/account")
 }
 // shown: end

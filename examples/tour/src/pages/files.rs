@@ -16,15 +16,19 @@ macro_rules! embedded {
 
 const SOURCES: &[(&str, &str)] = embedded![
     "../":
+    "age.rs",
     "csrf.rs",
     "failure.rs",
     "headers.rs",
     "highlight.rs",
+    "kept.rs",
+    "keys.rs",
     "lib.rs",
     "main.rs",
     "pages/account.rs",
     "pages/cookies.rs",
     "pages/counter.rs",
+    "pages/devices.rs",
     "pages/files.rs",
     "pages/flash.rs",
     "pages/home.rs",

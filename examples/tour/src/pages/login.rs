@@ -45,9 +45,10 @@ async fn log_in(session: Session, Form(form): Form<Login>) -> Result<Redirect, E
         session.flash("error", "Please enter a name");
         return Ok(Redirect::to("/login"));
     }
-    session.regenerate();
+    let logins = session.get(LOGINS)?.unwrap_or(0).saturating_add(1);
+    session.login(&name)?; // a new id, the time, the list of devices
     session.insert("username", &name)?;
-    let logins = session.update(LOGINS, |n: Option<u64>| n.unwrap_or(0).saturating_add(1))?;
+    session.insert(LOGINS, logins)?;
     session.set_permanent(form.remember.is_some());
     let again = if logins > 1 {
         "Welcome back"

@@ -3,6 +3,7 @@
 mod account;
 mod cookies;
 mod counter;
+mod devices;
 mod files;
 mod flash;
 mod home;
@@ -19,18 +20,20 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
+use cloakroom::Keys;
 use minijinja::{Value, context};
 
 use crate::Tour;
 use crate::highlight::{self, Language};
 
 /// The pages in the order of the tour.
-pub(crate) static STOPS: [&Stop; 11] = [
+pub(crate) static STOPS: [&Stop; 12] = [
     &home::STOP,
     &counter::STOP,
     &name::STOP,
     &login::STOP,
     &account::STOP,
+    &devices::STOP,
     &remember::STOP,
     &flash::STOP,
     &cookies::STOP,
@@ -40,13 +43,14 @@ pub(crate) static STOPS: [&Stop; 11] = [
 ];
 
 /// Everything the site answers.
-pub(crate) fn routes() -> Router<Tour> {
+pub(crate) fn routes(keys: &Keys) -> Router<Tour> {
     Router::new()
         .merge(home::routes())
         .merge(counter::routes())
         .merge(name::routes())
         .merge(login::routes())
         .merge(account::routes())
+        .merge(devices::routes(keys))
         .merge(remember::routes())
         .merge(flash::routes())
         .merge(cookies::routes())

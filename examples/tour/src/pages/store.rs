@@ -5,14 +5,14 @@ use axum::extract::State;
 use axum::routing::get;
 use cloakroom::format::Serialization;
 use cloakroom::store::MemoryStore;
-use cloakroom::{KeyRing, Session, SessionManager, Value};
+use cloakroom::{Keys, Session, SessionManager, Value};
 use minijinja::context;
 
 use super::Stop;
 use crate::failure::Failure;
 use crate::panel::{dump, shortened};
 use crate::view::{Page, View};
-use crate::{Tour, config};
+use crate::{Place, Tour, config};
 
 pub(super) static STOP: Stop = Stop {
     path: "/store",
@@ -35,7 +35,7 @@ async fn show(State(tour): State<Tour>, session: Session, view: View) -> Page {
     if session.is_empty() {
         return view.render("store.html", context! {});
     }
-    let (cookie, id, entry) = both(tour.keys, &session).await?;
+    let (cookie, id, entry) = both(tour.keys, tour.place, &session).await?;
     let id = match tour.sessions.store() {
         // Its real one, once it has one.
         Some(_) => tour.sessions.cookie_value(&session).unwrap_or(id),
@@ -52,9 +52,16 @@ async fn show(State(tour): State<Tour>, session: Session, view: View) -> Page {
 
 // shown: begin
 /// The same session as a cookie, and as an id and an entry.
-async fn both(keys: KeyRing, session: &Session) -> Result<(String, String, Vec<u8>), Failure> {
-    let in_cookie = SessionManager::signed(keys, config())?;
-    let in_store = SessionManager::stored(MemoryStore::new(), config())?;
+async fn both(
+    keys: Keys,
+    place: Place,
+    session: &Session,
+) -> Result<(String, String, Vec<u8>), Failure> {
+    let in_cookie = match place {
+        Place::EncryptedCookie => SessionManager::encrypted(keys, config(place))?,
+        _ => SessionManager::signed(keys, config(Place::SignedCookie))?,
+    };
+    let in_store = SessionManager::stored(MemoryStore::new(), config(Place::Store))?;
 
     let copy = copied(session, &in_cookie)?;
     let cookie = in_cookie.cookie_value(&copy).unwrap_or_default();

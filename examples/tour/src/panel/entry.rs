@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use cloakroom::Status;
+use cloakroom::format::RecordHeader;
 use cloakroom::store::Record;
 use minijinja::{Value, context};
 
@@ -28,6 +29,7 @@ pub(super) fn describe(store: &str, key: &str, record: &Record) -> Value {
     };
     context! {
         store, key,
+        layout => layout(&record.value),
         format => format_name(&record.value),
         size => record.value.len(),
         expires => record.expires_in.map(time_left),
@@ -51,11 +53,19 @@ pub(crate) fn shortened(id: &str) -> String {
     }
 }
 
-/// A dictionary says by its first byte which format it is in.
+/// Whose way of writing entries it is.
+fn layout(bytes: &[u8]) -> &'static str {
+    match RecordHeader::from_slice(bytes) {
+        Ok(_) => "sealed: encrypted under a key that only your ticket has",
+        Err(_) => "Flask-Session’s",
+    }
+}
+
+/// A dictionary says by its first byte which format it is in; a native record is an array.
 fn format_name(bytes: &[u8]) -> &'static str {
     match bytes {
         [b'{', ..] => "JSON",
-        [0x80, _, ..] => "pickle",
+        [0x80, 2..=5, ..] => "pickle",
         _ => "MessagePack",
     }
 }

@@ -1,11 +1,12 @@
 //! A session cookie taken apart for the eye: payload, time, signature.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use cloakroom::Status;
 use cloakroom::token::{Leniency, base64};
-use cloakroom::value::DateTime;
 use minijinja::{Value, context};
+
+use crate::age::moment;
 
 /// The three parts of a cookie, torn at its last two dots.
 pub(super) struct Ticket<'a> {
@@ -31,19 +32,11 @@ impl<'a> Ticket<'a> {
     }
 
     pub(super) fn describe(&self, status: &Status) -> Value {
-        let signed = self.signed_at().and_then(|unix| {
-            let date = DateTime::from_unix(i64::try_from(unix).ok()?).ok()?;
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
-            let age = now.saturating_sub(unix);
-            Some(context! {
-                iso => date.to_string(), text => date.to_http_date(), age => age_text(age), unix
-            })
-        });
-        let (verdict, key) = match status {
-            Status::Refused(_) => ("refused", None),
-            Status::Loaded { key_index: 0, .. } => ("accepted", Some("the current key")),
-            _ => ("accepted", Some("an older key, kept as a fallback")),
-        };
+        let signed = self
+            .signed_at()
+            .and_then(|unix| UNIX_EPOCH.checked_add(Duration::from_secs(unix)))
+            .and_then(moment);
+        let (verdict, key) = verdict(status);
         context! {
             name => self.name,
             size => self.size,
@@ -71,13 +64,22 @@ impl<'a> Ticket<'a> {
     }
 }
 
-/// How old, in the one unit that says it best.
-fn age_text(seconds: u64) -> String {
-    let (count, unit) = match seconds {
-        0..60 => (seconds, "second"),
-        60..3600 => (seconds / 60, "minute"),
-        3600..86_400 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
+/// An encrypted cookie: one piece, which says nothing to whoever has no key.
+pub(super) fn describe_encrypted(name: &str, value: &str, status: &Status) -> Value {
+    let made = match status {
+        Status::Loaded { signed_at, .. } => moment(*signed_at),
+        _ => None,
     };
-    format!("{count} {unit}{} old", if count == 1 { "" } else { "s" })
+    let (verdict, key) = verdict(status);
+    let size = name.len() + value.len();
+    context! { name, encrypted => value, size, made, verdict, key }
+}
+
+/// Whether the server takes it, and which of its keys made it.
+fn verdict(status: &Status) -> (&'static str, Option<&'static str>) {
+    match status {
+        Status::Refused(_) => ("refused", None),
+        Status::Loaded { key_index: 0, .. } => ("accepted", Some("the current key")),
+        _ => ("accepted", Some("an older key, kept as a fallback")),
+    }
 }

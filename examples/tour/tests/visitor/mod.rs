@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use cloakroom::SecretKey;
 use cloakroom::testing::Browser;
-use cloakroom::{KeyRing, SecretKey};
 use tower::ServiceExt;
 
 pub(crate) const SECRET: &str = "the secret of these tests, and of nothing else";
@@ -23,28 +23,48 @@ pub(crate) struct Site {
     app: Router,
     folder: PathBuf,
     /// Its sweeper stops when it goes.
-    _kept: Option<tour::Kept>,
+    _kept: tour::Kept,
 }
 
 impl Site {
     /// With sessions in the cookie.
     pub(crate) async fn open() -> Self {
-        Self::keeping(folder(), None).await
+        Self::in_cookie(false).await
+    }
+
+    /// With sessions in an encrypted cookie.
+    pub(crate) async fn encrypted() -> Self {
+        Self::in_cookie(true).await
+    }
+
+    async fn in_cookie(encrypted: bool) -> Self {
+        let folder = folder();
+        let kept = tour::cookie(&folder, encrypted).await.unwrap();
+        Self::keeping(folder, kept).await
     }
 
     /// With sessions in the store at this URL; `FOLDER` in it is a folder of the site's own.
     pub(crate) async fn stored(url: &str) -> Self {
+        Self::in_store(url, false).await
+    }
+
+    /// The same, sealed.
+    pub(crate) async fn sealed(url: &str) -> Self {
+        Self::in_store(url, true).await
+    }
+
+    async fn in_store(url: &str, sealed: bool) -> Self {
         let folder = folder();
         std::fs::create_dir_all(&folder).unwrap();
         let url = url.replace("FOLDER", folder.to_str().unwrap());
-        let kept = tour::store(&url).await.unwrap();
-        Self::keeping(folder, Some(kept)).await
+        let kept = tour::store(&url, sealed).await.unwrap();
+        Self::keeping(folder, kept).await
     }
 
-    async fn keeping(folder: PathBuf, kept: Option<tour::Kept>) -> Self {
+    async fn keeping(folder: PathBuf, kept: tour::Kept) -> Self {
         let todos = tour::todos(&folder).await.unwrap();
         let key = SecretKey::new(SECRET).unwrap();
-        let app = tour::app(KeyRing::new(key), kept.as_ref(), todos).unwrap();
+        let app = tour::app(key, &kept, todos).unwrap();
         Self {
             app,
             folder,
@@ -104,6 +124,13 @@ impl Answer {
         let inner = &inner[inner.find('>').unwrap() + 1..];
         let end = inner.find(&format!("</{tag}>")).unwrap();
         words(&inner[..end])
+    }
+
+    /// The value of the first hidden field of this name.
+    pub(crate) fn hidden(&self, name: &str) -> String {
+        let field = format!("<input type=\"hidden\" name=\"{name}\" value=\"");
+        let value = self.text.split(&field).nth(1).unwrap();
+        value.split('"').next().unwrap().to_owned()
     }
 
     pub(crate) fn has(&self, id: &str) -> bool {
