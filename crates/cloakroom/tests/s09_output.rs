@@ -14,7 +14,7 @@ mod secrets;
 use std::{
     collections::BTreeSet,
     error::Error as StdError,
-    fmt::{Debug, Display},
+    fmt::{Debug, Display, Write},
     fs,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
@@ -204,7 +204,7 @@ impl Visitor {
         // `Debug` of a header that holds a cookie says that it is sensitive.
         watch.show(response.headers());
         if let Some(cookie) = self.browser.cookie(self.manager.cookie_name()) {
-            watch.secrets.add("a cookie", cookie.to_owned());
+            watch.secrets.add("a cookie", cookie);
             if let Ok(session) = self.manager.open_value(cookie).await {
                 if let Some(key) = self.manager.store_key(&session) {
                     watch.secrets.add("a key in the store", key);
@@ -779,7 +779,10 @@ fn s09_the_search_itself_finds_what_leaks() {
     let (secrets, output) = (Secrets::default(), Output::default());
     let secret = secrets.add("a key", "k3y-that-\"must\"-not-show-é".to_owned());
     let bytes = secret.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = String::new();
+    for byte in bytes {
+        write!(hex, "{byte:02x}").unwrap();
+    }
     for leak in [
         format!("signed with {secret}"),
         format!("signed with {secret:?}"),

@@ -1,6 +1,7 @@
 //! An axum application under test: a manager whose clock stands still, and a browser.
 
 #[path = "listen.rs"]
+#[allow(clippy::duplicate_mod, reason = "each helper may be the only one")]
 mod listen;
 
 use axum::{Router, body::Body};

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
 #[path = "listen.rs"]
+#[allow(clippy::duplicate_mod, reason = "each helper may be the only one")]
 mod listen;
 
 use std::{

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 #[path = "listen.rs"]
+#[allow(clippy::duplicate_mod, reason = "each helper may be the only one")]
 mod listen;
 
 use std::{

@@ -9,6 +9,7 @@
 )]
 
 #[path = "listen.rs"]
+#[allow(clippy::duplicate_mod, reason = "each helper may be the only one")]
 mod listen;
 
 use std::{collections::HashMap, io, sync::Arc};

@@ -13,6 +13,7 @@
 )]
 
 #[path = "listen.rs"]
+#[allow(clippy::duplicate_mod, reason = "each helper may be the only one")]
 mod listen;
 
 use cloakroom::store::*;
