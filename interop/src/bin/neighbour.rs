@@ -140,10 +140,7 @@ async fn login(
     Ok(answer(visitor))
 }
 
-async fn private(
-    Current(visitor): Current,
-    uri: Uri,
-) -> Result<Response, cloakroom::Error> {
+async fn private(Current(visitor): Current, uri: Uri) -> Result<Response, cloakroom::Error> {
     if visitor.user_id().is_some() {
         return Ok((visitor, "Private").into_response());
     }

@@ -306,7 +306,7 @@ fn shown(time: Duration) -> String {
     let units = [(86_400, "day"), (3600, "hour"), (60, "minute")];
     let (size, unit) = units
         .into_iter()
-        .find(|(size, _)| seconds != 0 && seconds % size == 0)
+        .find(|(size, _)| seconds != 0 && seconds.is_multiple_of(*size))
         .unwrap_or((1, "second"));
     let count = seconds / size;
     let plural = if count == 1 { "" } else { "s" };
