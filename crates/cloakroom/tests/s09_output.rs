@@ -27,7 +27,9 @@ use cloakroom::{
     PendingUser, Refresh, ScheduledKey, SecretKey, Session, SessionConfig, SessionLayer,
     SessionManager, Typed, User, Value,
     format::{Serialization, TaggedJson},
-    store::{CreateError, DeleteError, MemoryStore, ReplaceError, Store, StoreError, TouchError},
+    store::{
+        CreateError, DeleteError, Driver, MemoryStore, ReplaceError, Store, StoreError, TouchError,
+    },
     testing::Browser,
     token::signed::{Serializer, Signer, SignerOptions, TimedSerializer, TimestampSigner},
 };
@@ -562,7 +564,6 @@ async fn s09_conflicts_and_broken_entries_show_nothing_secret() {
     let id = watch.secrets.add("an id", "B".repeat(43));
     let entry = format!("session:{id}");
     let broken = watch.secret("a broken entry");
-    use cloakroom::store::Driver;
     let ttl = Duration::from_secs(9);
     store.create(&entry, broken.into(), ttl).await.unwrap();
     watch.tell(&manager.open_value(&id).await.unwrap_err());
@@ -613,7 +614,7 @@ async fn s09_failing_stores_show_nothing_secret() {
         format!("file:/proc/{password}"),
         format!("cachelib:/proc/{password}"),
         format!("nonsense://{password}"),
-        format!("{password}"),
+        password.clone(),
     ] {
         match Store::from_url(&url).await {
             Err(error) => watch.tell(&error),
@@ -770,14 +771,15 @@ fn s09_keys_tokens_and_settings_show_nothing_secret() {
 /// The search finds what it should: a leak of each kind is seen, in each form.
 #[test]
 fn s09_the_search_itself_finds_what_leaks() {
-    let (secrets, output) = (Secrets::default(), Output::default());
-    let secret = secrets.add("a key", "k3y-that-\"must\"-not-show-é".to_owned());
-    let bytes = secret.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     use base64::{
         Engine,
         engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
     };
+
+    let (secrets, output) = (Secrets::default(), Output::default());
+    let secret = secrets.add("a key", "k3y-that-\"must\"-not-show-é".to_owned());
+    let bytes = secret.as_bytes();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     for leak in [
         format!("signed with {secret}"),
         format!("signed with {secret:?}"),

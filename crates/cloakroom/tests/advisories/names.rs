@@ -82,7 +82,7 @@ fn cve_2022_31629_cve_2024_2756_no_mangled_name_becomes_a_prefix() {
         let inner = ["_", "__", ".", "[", " ", "\u{2010}", "\0"];
         names.extend(inner.map(|dash| format!("__{prefix}{dash}test")));
         names.extend([genuine.to_lowercase(), genuine.to_uppercase()]);
-        names.push(format!("__{}-test", "SeCuRe"));
+        names.push("__SeCuRe-test".to_owned());
         names.push(format!("\"{genuine}\""));
         names.push(format!("{genuine}\u{ad}"));
         names.retain(|name| HeaderValue::from_bytes(name.as_bytes()).is_ok());

@@ -5,7 +5,10 @@ use std::collections::HashSet;
 
 use cloakroom::{
     Clock, KeyRing, SecretKey, SessionConfig, SessionManager,
-    token::{Leniency, base64},
+    token::{
+        Leniency, base64,
+        encrypted::{Purpose, Sealer},
+    },
 };
 
 use crate::support::{
@@ -118,7 +121,6 @@ fn laravel_2020_07_27_a_cookie_of_another_name_is_no_session() {
     let chosen = cookie(&other, "admin");
     assert!(session.open_value_now(&chosen).is_err());
     // Nor is something sealed for another purpose under the same key.
-    use cloakroom::token::encrypted::{Purpose, Sealer};
     for purpose in ["session", "__Host-session", "cookie", "password-reset", ""] {
         let sealer = Sealer::new(key(), &Purpose::new(purpose));
         let token = sealer
