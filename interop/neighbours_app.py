@@ -8,13 +8,23 @@ from datetime import timedelta
 
 from flask import Flask, jsonify, render_template, request, session
 from flask.json.tag import TaggedJSONSerializer
-from flask_login import LoginManager, UserMixin, confirm_login, current_user, login_fresh, login_user, logout_user
+from flask_login import (
+    LoginManager,
+    UserMixin,
+    confirm_login,
+    current_user,
+    login_fresh,
+    login_required,
+    login_user,
+    logout_user,
+)
 from flask_wtf.csrf import CSRFProtect
 
 app = Flask(__name__)
 app.config.from_prefixed_env()
 csrf = CSRFProtect(app)
 logins = LoginManager(app)
+logins.login_view, logins.login_message = "who", None
 tagged = TaggedJSONSerializer()
 
 
@@ -61,6 +71,17 @@ def login():
     duration = None if seconds is None else timedelta(seconds=seconds)
     login_user(User(request.form["user"]), remember=request.form.get("remember") == "true", duration=duration)
     return who()
+
+
+@app.get("/private")
+@login_required
+def private():
+    return "Private"
+
+
+@app.get("/next")
+def wanted():
+    return session.pop("next", "")
 
 
 @app.post("/confirm")

@@ -278,6 +278,18 @@ def test_the_first_forwarded_address_is_the_browsers_in_both(pair, jar):
     assert there.who(jar)["fresh"] is False
 
 
+def test_where_a_visitor_wanted_to_go_here_is_known_there(start, ordered, jar):
+    with start(USE_SESSION_FOR_NEXT="true") as pair:
+        here, there = ordered(pair)
+        turned_away = jar.get(here.url + "/private?page=2", allow_redirects=False)
+        assert turned_away.status_code in (302, 303)
+        assert here.session(jar)["next"] == "/private?page=2"
+        there.do(jar, "/login", {"user": "alice"})
+        assert expect(200, jar.get(there.url + "/next")).text == "/private?page=2"
+        assert "next" not in here.session(jar)
+        assert expect(200, jar.get(here.url + "/private?page=2")).text == "Private"
+
+
 def test_without_protection_another_browser_is_as_fresh(start, ordered, jar):
     with start(SESSION_PROTECTION="null") as pair:
         here, there = ordered(pair)

@@ -1,7 +1,9 @@
-//! Running the fuzz targets for a while, from seeds out of the test vectors.
+//! Running the fuzz targets for a while, from seeds out of the test vectors and what earlier runs found worth keeping.
 
+use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -68,7 +70,8 @@ const TARGETS: [Target; 7] = [
 ];
 
 /// Runs each target, or the named ones, for so many seconds from the seeds and what earlier runs found.
-pub(crate) fn run(seconds: u32, chosen: &[&str]) -> Result<(), Failure> {
+/// With `keep`, what covers anything that nothing else does goes into `fuzz/corpus`.
+pub(crate) fn run(seconds: u32, keep: bool, chosen: &[&str]) -> Result<(), Failure> {
     if let Some(unknown) = chosen
         .iter()
         .find(|name| !TARGETS.iter().any(|target| target.name == **name))
@@ -88,36 +91,88 @@ pub(crate) fn run(seconds: u32, chosen: &[&str]) -> Result<(), Failure> {
         .filter(|target| chosen.is_empty() || chosen.contains(&target.name))
     {
         println!("\n── {}: {seconds} s", target.name);
-        fuzz(target, seconds)?;
+        fuzz(target, seconds, keep)?;
     }
     Ok(())
 }
 
-fn fuzz(target: &Target, seconds: u32) -> Result<(), Failure> {
+fn fuzz(target: &Target, seconds: u32, keep: bool) -> Result<(), Failure> {
     let folder = repository::target().join("fuzz");
     let seeds = folder.join("seeds").join(target.name);
     write_seeds(target, &seeds)?;
     // libFuzzer writes what it finds into the first folder and only reads the second.
     let found = folder.join("corpus").join(target.name);
     make(&found)?;
+    let mut command = libfuzzer(target, &folder, &[&found, &seeds]);
+    command.arg(format!("-max_total_time={seconds}")).args([
+        "-print_final_stats=1",
+        "-timeout=10",
+        "-max_len=16384",
+    ]);
+    shell::run(&mut command)?;
+    if keep {
+        let kept = folder.join("kept").join(target.name);
+        if kept.exists() {
+            fs::remove_dir_all(&kept).map_err(|error| failure(&kept, "removed", &error))?;
+        }
+        make(&kept)?;
+        shell::run(libfuzzer(target, &folder, &[&kept, &seeds, &found]).arg("-merge=1"))?;
+        write_corpus(target, &kept)?;
+    }
+    Ok(())
+}
+
+/// A run of the target with these folders of inputs.
+fn libfuzzer(target: &Target, folder: &Path, inputs: &[&Path]) -> Command {
     let mut command = cargo(["fuzz", "run", target.name]);
     command
-        .args([&found, &seeds])
-        .arg("--")
-        .arg(format!("-max_total_time={seconds}"))
-        .args([
-            "-print_final_stats=1",
-            "-timeout=10",
-            "-rss_limit_mb=2048",
-            "-max_len=16384",
-        ])
+        .args(inputs)
+        .args(["--", "-rss_limit_mb=2048"])
         .env("CARGO_TARGET_DIR", folder)
         // The instrumentation switches are unstable; this lets the stable compiler take them.
         .env("RUSTC_BOOTSTRAP", "1");
-    shell::run(&mut command)
+    command
 }
 
-/// One file for each text that the vectors hold in the target's fields.
+/// Inputs that are longer stay out of the repository, and so do more than these: the shortest are kept.
+const LONGEST: usize = 512;
+const MOST: usize = 300;
+
+/// One line of hexadecimal digits for each input of the folder.
+fn write_corpus(target: &Target, kept: &Path) -> Result<(), Failure> {
+    let mut inputs: Vec<Vec<u8>> = fs::read_dir(kept)
+        .map_err(|error| failure(kept, "read", &error))?
+        .filter_map(|entry| fs::read(entry.ok()?.path()).ok())
+        .filter(|input| !input.is_empty() && input.len() <= LONGEST)
+        .collect();
+    inputs.sort_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
+    inputs.truncate(MOST);
+    let lines: String = inputs.iter().map(|input| hex(input) + "\n").collect();
+    let file = corpus(target);
+    fs::write(&file, lines).map_err(|error| failure(&file, "written", &error))?;
+    println!("   {} inputs in {}", inputs.len(), file.display());
+    Ok(())
+}
+
+/// What earlier runs found worth keeping.
+fn corpus(target: &Target) -> PathBuf {
+    let name = format!("fuzz/corpus/{}.hex", target.name);
+    repository::root().join(name)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn failure(path: &Path, what: &str, error: &std::io::Error) -> Failure {
+    Failure::new(format!("{} can't be {what}: {error}", path.display()))
+}
+
+/// One file for each text that the vectors hold in the target's fields, and for each line of the corpus.
 fn write_seeds(target: &Target, folder: &Path) -> Result<(), Failure> {
     make(folder)?;
     let vectors = repository::root().join("crates/cloakroom/tests/vectors");
@@ -130,15 +185,21 @@ fn write_seeds(target: &Target, folder: &Path) -> Result<(), Failure> {
             .map_err(|error| Failure::new(format!("{} can't be read: {error}", file.display())))?;
         collect(&rows, target.fields, &mut seeds);
     }
+    let mut seeds: Vec<Vec<u8>> = seeds
+        .into_iter()
+        .map(|seed| match target.hexadecimal {
+            true => unhex(&seed),
+            false => seed.into_bytes(),
+        })
+        .collect();
+    let file = corpus(target);
+    if file.exists() {
+        let kept = fs::read_to_string(&file).map_err(|error| failure(&file, "read", &error))?;
+        seeds.extend(kept.lines().map(unhex));
+    }
     for (number, seed) in seeds.iter().enumerate() {
         let file = folder.join(format!("{number:04}"));
-        let seed = match target.hexadecimal {
-            true => unhex(seed),
-            false => seed.clone().into_bytes(),
-        };
-        fs::write(&file, seed).map_err(|error| {
-            Failure::new(format!("{} can't be written: {error}", file.display()))
-        })?;
+        fs::write(&file, seed).map_err(|error| failure(&file, "written", &error))?;
     }
     Ok(())
 }

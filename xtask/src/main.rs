@@ -25,8 +25,9 @@ Usage: cargo xtask COMMAND
   bench                  time the library, its floor and itsdangerous; print one table with ratios
   bench --stores [STORE]…
                          time all stores, or the named ones, beside the plain calls of their clients
-  fuzz [--seconds N] [TARGET]…
-                         run each fuzz target, or the named ones, for N seconds (60 unless told)
+  fuzz [--seconds N] [--keep] [TARGET]…
+                         run each fuzz target, or the named ones, for N seconds (60 unless told), and
+                         keep the inputs that reach what others do not in fuzz/corpus
   screenshots            photograph the tour into target/screenshots
   --list                 name the steps of `test`
   --help                 this text";
@@ -49,8 +50,8 @@ fn dispatch(arguments: &[&str]) -> Result<(), Failure> {
         ["bench"] => bench::run(),
         ["bench", "--stores", names @ ..] => bench::stores(names),
         ["fuzz", rest @ ..] => {
-            let (seconds, targets) = fuzz_arguments(rest)?;
-            fuzz::run(seconds, &targets)
+            let (seconds, keep, targets) = fuzz_arguments(rest)?;
+            fuzz::run(seconds, keep, &targets)
         }
         ["screenshots"] => interop::screenshots(),
         ["--list" | "list"] => {
@@ -88,12 +89,16 @@ fn chosen_steps<'a>(mut arguments: &[&'a str]) -> Result<Vec<&'a str>, Failure> 
     }
 }
 
-/// How long each target runs, and which targets; none means all.
-fn fuzz_arguments<'a>(mut arguments: &[&'a str]) -> Result<(u32, Vec<&'a str>), Failure> {
-    let (mut seconds, mut targets) = (60, Vec::new());
+/// How long each target runs, whether what it finds is kept, and which targets; none means all.
+fn fuzz_arguments<'a>(mut arguments: &[&'a str]) -> Result<(u32, bool, Vec<&'a str>), Failure> {
+    let (mut seconds, mut keep, mut targets) = (60, false, Vec::new());
     loop {
         arguments = match arguments {
-            [] => return Ok((seconds, targets)),
+            [] => return Ok((seconds, keep, targets)),
+            ["--keep", rest @ ..] => {
+                keep = true;
+                rest
+            }
             ["--seconds", number, rest @ ..] => {
                 seconds = number.parse().map_err(|_| {
                     Failure::usage(format!("`--seconds {number}`: a whole number is needed"))
@@ -102,7 +107,7 @@ fn fuzz_arguments<'a>(mut arguments: &[&'a str]) -> Result<(u32, Vec<&'a str>), 
             }
             [option, ..] if option.starts_with('-') => {
                 return Err(Failure::usage(format!(
-                    "`fuzz` does not know `{option}`: it takes `--seconds N` and names of targets"
+                    "`fuzz` does not know `{option}`: it takes `--seconds N`, `--keep` and names of targets"
                 )));
             }
             [target, rest @ ..] => {
@@ -130,10 +135,10 @@ mod tests {
 
     #[test]
     fn fuzz_takes_seconds_and_targets_in_any_order() {
-        assert_eq!(fuzz_arguments(&[]).unwrap(), (60, vec![]));
+        assert_eq!(fuzz_arguments(&[]).unwrap(), (60, false, vec![]));
         assert_eq!(
-            fuzz_arguments(&["token", "--seconds", "5", "cookie_header"]).unwrap(),
-            (5, vec!["token", "cookie_header"])
+            fuzz_arguments(&["token", "--seconds", "5", "--keep", "cookie_header"]).unwrap(),
+            (5, true, vec!["token", "cookie_header"])
         );
         assert_eq!(
             fuzz_arguments(&["--seconds", "soon"])

@@ -63,3 +63,12 @@ impl Clock {
         }
     }
 }
+
+/// Between three quarters and five quarters of a time, so that many processes do not work in step.
+pub(crate) fn jittered(wait: Duration) -> Duration {
+    let mut byte = [128];
+    // Without randomness all wait the same, which is no harm but company.
+    let _ = getrandom::fill(&mut byte);
+    let step = wait / 2 / 255;
+    wait / 4 * 3 + step * u32::from(byte[0])
+}

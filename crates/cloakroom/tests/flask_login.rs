@@ -418,6 +418,33 @@ async fn flasks_own_user_ids_may_be_numbers() {
     assert_eq!(site.page("who").await, "42");
 }
 
+#[tokio::test]
+async fn the_page_wanted_before_the_login_is_taken_once_and_only_of_this_site() {
+    let manager = cloakroom::SessionManager::signed(key(), SessionConfig::default()).unwrap();
+    let headers = HeaderMap::new();
+    let session = manager.open(&headers).await.unwrap();
+    let visitor = FlaskLogin::new(key())
+        .visitor(&session, &Cookies::parse(&headers), &Client::default())
+        .unwrap();
+    visitor.keep_next("/cart?page=2").unwrap();
+    assert_eq!(visitor.take_next().as_deref(), Some("/cart?page=2"));
+    assert_eq!(visitor.take_next(), None);
+    for elsewhere in [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example/",
+        "/\t/evil.example/",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "cart",
+        "",
+    ] {
+        session.insert("next", elsewhere).unwrap();
+        assert_eq!(visitor.take_next(), None, "{elsewhere:?}");
+        assert!(!session.contains_key("next"));
+    }
+}
+
 #[test]
 fn flask_logins_settings_mean_what_they_mean_there() {
     let settings = |more: &[(&'static str, Value)]| {

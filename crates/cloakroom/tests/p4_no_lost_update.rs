@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use cloakroom::{Layout, SessionConfig, store::Store};
 use site::Site;
-use stores::each_store;
+use stores::each_store_and_layout;
 use tokio::task::JoinSet;
 
 #[path = "support/site.rs"]
@@ -25,7 +25,7 @@ mod site;
 #[path = "support/stores.rs"]
 mod stores;
 
-each_store!(
+each_store_and_layout!(
     p4_a_thousand_increments_make_a_thousand,
     p4_sixty_four_writers_keep_every_key,
     p4_an_acknowledged_increment_counts_though_a_third_is_aborted,

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use cloakroom::{Layout, Refresh, SessionConfig, store::Store};
 use site::Site;
-use stores::each_store;
+use stores::each_store_and_layout;
 use tokio::task::JoinSet;
 
 #[path = "support/site.rs"]
@@ -26,7 +26,7 @@ mod site;
 #[path = "support/stores.rs"]
 mod stores;
 
-each_store!(
+each_store_and_layout!(
     p5_eight_overlaps_and_none_goes_wrong,
     p5_no_session_comes_back_after_a_logout_among_a_hundred_writers,
     p5_a_login_amid_a_logout_and_a_logout_amid_a_login,

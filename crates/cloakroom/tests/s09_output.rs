@@ -957,6 +957,7 @@ const DATA: &[&str] = &[
     "CsrfRejection",
     "CsrfService",
     "OriginError",
+    "SessionProtection",
     "OutagePolicy",
     "Remember",
     "UserSessions",

@@ -15,7 +15,12 @@ use cloakroom::{
 const KEY: &str = "a key of this test alone";
 
 /// Two servers of one site, for each way of keeping sessions: what one ends, the other has to know.
-fn sites(store: &Store, clock: &Clock, sessions: &UserSessions) -> Vec<[SessionManager; 2]> {
+fn sites(
+    store: &Store,
+    layout: Layout,
+    clock: &Clock,
+    sessions: &UserSessions,
+) -> Vec<[SessionManager; 2]> {
     let config = SessionConfig::default().clock(clock.clone());
     // The kinds share a store, and must not share users.
     let prefix = |kind: &str| format!("{kind}{}:", servers::unique("site"));
@@ -26,30 +31,18 @@ fn sites(store: &Store, clock: &Clock, sessions: &UserSessions) -> Vec<[SessionM
         config.clone().key_prefix(prefix).user_sessions(list)
     };
     let twice = |open: &dyn Fn() -> SessionManager| [open(), open()];
-    let mut sites = vec![
+    vec![
         twice(&|| SessionManager::signed(key(), listed(&signed)).unwrap()),
         twice(&|| SessionManager::encrypted(key(), listed(&encrypted)).unwrap()),
         twice(&|| {
             let config = config
                 .clone()
+                .layout(layout)
                 .key_prefix(&stored)
                 .user_sessions(sessions.clone());
             SessionManager::stored(store.clone(), config).unwrap()
         }),
-    ];
-    for layout in [Layout::Native, Layout::Sealed] {
-        let config = config
-            .clone()
-            .key_prefix(prefix("native"))
-            .layout(layout)
-            .user_sessions(sessions.clone());
-        let open = || SessionManager::stored(store.clone(), config.clone());
-        // Cachelib's folders have one layout only.
-        if let (Ok(here), Ok(there)) = (open(), open()) {
-            sites.push([here, there]);
-        }
-    }
-    sites
+    ]
 }
 
 async fn open(manager: &SessionManager, browser: &Browser) -> Result<Session, Error> {
@@ -97,8 +90,8 @@ stores::each_store!(
 );
 
 /// Katalyst-koi's CVE-2026-44511 and fastify's CVE-2024-31999: a copied cookie outlived the logout.
-async fn s19_a_logout_ends_every_copy_of_the_cookie(store: Store) {
-    for [here, there] in sites(&store, &Clock::system(), &users()) {
+async fn s19_a_logout_ends_every_copy_of_the_cookie(store: Store, layout: Layout) {
+    for [here, there] in sites(&store, layout, &Clock::system(), &users()) {
         let mut browser = logged_in("alice", &here).await;
         let copy = browser.clone();
         assert_eq!(who(&there, &copy).await.as_deref(), Some("alice"));
@@ -114,8 +107,8 @@ async fn s19_a_logout_ends_every_copy_of_the_cookie(store: Store) {
     }
 }
 
-async fn s21_all_sessions_of_a_user_end_in_one_call(store: Store) {
-    for [here, there] in sites(&store, &Clock::system(), &users()) {
+async fn s21_all_sessions_of_a_user_end_in_one_call(store: Store, layout: Layout) {
+    for [here, there] in sites(&store, layout, &Clock::system(), &users()) {
         let mut alices = Vec::new();
         for _ in 0..3 {
             alices.push(logged_in("alice", &here).await);
@@ -141,8 +134,8 @@ async fn s21_all_sessions_of_a_user_end_in_one_call(store: Store) {
 }
 
 /// Airflow's CVE-2023-40273: a new password left the old sessions alone.
-async fn s22_all_others_end_and_this_one_stays(store: Store) {
-    for [here, there] in sites(&store, &Clock::system(), &users()) {
+async fn s22_all_others_end_and_this_one_stays(store: Store, layout: Layout) {
+    for [here, there] in sites(&store, layout, &Clock::system(), &users()) {
         let this = logged_in("alice", &here).await;
         let others = [
             logged_in("alice", &here).await,
@@ -160,8 +153,8 @@ async fn s22_all_others_end_and_this_one_stays(store: Store) {
 }
 
 /// Django-user-sessions' CVE-2020-5224: the list of devices held the session keys.
-async fn s23_a_list_of_devices_says_what_they_are_and_lets_nobody_in(store: Store) {
-    for [here, there] in sites(&store, &Clock::system(), &users()) {
+async fn s23_a_list_of_devices_says_what_they_are_and_lets_nobody_in(store: Store, layout: Layout) {
+    for [here, there] in sites(&store, layout, &Clock::system(), &users()) {
         let first = logged_in("alice", &here).await;
         let mut second = Browser::new();
         let phone = Login::new("alice")
@@ -206,10 +199,10 @@ async fn s23_a_list_of_devices_says_what_they_are_and_lets_nobody_in(store: Stor
     }
 }
 
-async fn s24_a_user_has_no_more_sessions_than_allowed(store: Store) {
+async fn s24_a_user_has_no_more_sessions_than_allowed(store: Store, layout: Layout) {
     let clock = Clock::system();
     let oldest = users().max_sessions(MaxSessions::EndOldest(2));
-    for [here, there] in sites(&store, &clock, &oldest) {
+    for [here, there] in sites(&store, layout, &clock, &oldest) {
         let first = logged_in("alice", &here).await;
         let second = logged_in("alice", &there).await;
         let third = logged_in("alice", &here).await;
@@ -218,7 +211,7 @@ async fn s24_a_user_has_no_more_sessions_than_allowed(store: Store) {
         assert_eq!(who(&there, &third).await.as_deref(), Some("alice"));
     }
     let newest = users().max_sessions(MaxSessions::RefuseNewest(1));
-    for [here, there] in sites(&store, &clock, &newest) {
+    for [here, there] in sites(&store, layout, &clock, &newest) {
         let mut first = logged_in("alice", &here).await;
         let session = open(&there, &Browser::new()).await.unwrap();
         session.login("alice").unwrap();
@@ -237,7 +230,7 @@ async fn s24_a_user_has_no_more_sessions_than_allowed(store: Store) {
 async fn s21_everyone_can_be_logged_out() {
     let clock = Clock::manual(1_800_000_000);
     let store = Store::new(MemoryStore::new().clock(clock.clone()));
-    for [here, there] in sites(&store, &clock, &users()) {
+    for [here, there] in sites(&store, Layout::Flask, &clock, &users()) {
         let alice = logged_in("alice", &here).await;
         let mut visitor = Browser::new();
         let session = open(&here, &visitor).await.unwrap();
@@ -259,7 +252,7 @@ async fn s19_another_server_knows_of_an_end_after_the_lag_at_the_latest() {
     let clock = Clock::manual(1_800_000_000);
     let store = Store::new(MemoryStore::new().clock(clock.clone()));
     let lag = Duration::from_secs(5);
-    for [here, there] in sites(&store, &clock, &UserSessions::new().lag(lag)) {
+    for [here, there] in sites(&store, Layout::Flask, &clock, &UserSessions::new().lag(lag)) {
         let browser = logged_in("alice", &here).await;
         assert_eq!(who(&there, &browser).await.as_deref(), Some("alice"));
         here.end_sessions_of("alice").await.unwrap();
@@ -277,7 +270,7 @@ async fn s19_another_server_knows_of_an_end_after_the_lag_at_the_latest() {
 async fn s20_an_id_that_changes_keeps_its_place_in_the_list() {
     let clock = Clock::manual(1_800_000_000);
     let store = Store::new(MemoryStore::new().clock(clock.clone()));
-    for [here, there] in sites(&store, &clock, &users()) {
+    for [here, there] in sites(&store, Layout::Flask, &clock, &users()) {
         let mut browser = logged_in("alice", &here).await;
         let session = open(&here, &browser).await.unwrap();
         let handle = session.handle();
@@ -301,7 +294,7 @@ async fn s14_activity_keeps_a_session_in_the_list() {
     let clock = Clock::manual(1_800_000_000);
     let store = Store::new(MemoryStore::new().clock(clock.clone()));
     let day = Duration::from_secs(24 * 60 * 60);
-    for [here, there] in sites(&store, &clock, &users()) {
+    for [here, there] in sites(&store, Layout::Flask, &clock, &users()) {
         let mut browser = logged_in("alice", &here).await;
         let mut idle = logged_in("alice", &here).await;
         for _ in 0..60 {

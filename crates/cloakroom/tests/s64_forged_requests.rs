@@ -136,6 +136,12 @@ async fn s64_without_that_the_origin_has_to_be_the_host() {
     assert_eq!(ask(&site, request).await, Err(CsrfError::CrossOrigin));
     // Neither: not a browser, so nobody was tricked.
     assert_eq!(ask(&site, post()).await, Ok(()));
+    let strict = shop(CrossSiteLayer::new().require_sender(true));
+    let refused = ask(&strict, post()).await;
+    assert_eq!(refused, Err(CsrfError::SenderUnknown));
+    let request = post().header("origin", "https://shop.example");
+    assert_eq!(ask(&strict, request).await, Ok(()));
+    assert_eq!(ask(&strict, post().method("GET")).await, Ok(()));
 }
 
 #[tokio::test]
@@ -574,6 +580,15 @@ async fn exempt_paths_need_no_token_and_their_neighbours_do() {
         ("/token", Err(CsrfError::Missing)),
     ] {
         assert_eq!(reason(&send(&app, path, "x=1").await), expected, "{path}");
+    }
+    // What begins alike is another path.
+    let app = site(|tokens| tokens.exempt("/hooks").exempt("/").exempt("/o*"));
+    for path in ["/hooks/payment", "/other"] {
+        assert_eq!(
+            reason(&send(&app, path, "x=1").await),
+            Err(CsrfError::Missing),
+            "{path}"
+        );
     }
     // Where the layer does not look, an extractor still does.
     let app = site(|tokens| tokens.exempt("/checked").exempt("/form"));

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::http::Uri;
 use axum::http::request::Parts;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use cloakroom::csrf::{CsrfForm, CsrfLayer};
 use cloakroom::flask_login::{Client, FlaskLogin, Remember, Visitor};
@@ -43,6 +44,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/hook", post(|| async { "Done" }))
         .route("/who", get(who))
         .route("/login", post(login))
+        .route("/private", get(private))
+        .route("/next", get(wanted))
         .route("/confirm", post(confirm))
         .route("/logout", post(logout))
         .route(
@@ -135,6 +138,22 @@ async fn login(
     };
     visitor.login(form.user.as_str(), remember)?;
     Ok(answer(visitor))
+}
+
+async fn private(
+    Current(visitor): Current,
+    uri: Uri,
+) -> Result<Response, cloakroom::Error> {
+    if visitor.user_id().is_some() {
+        return Ok((visitor, "Private").into_response());
+    }
+    visitor.keep_next(&uri.to_string())?;
+    Ok((visitor, Redirect::to("/who")).into_response())
+}
+
+async fn wanted(Current(visitor): Current) -> Response {
+    let next = visitor.take_next().unwrap_or_default();
+    (visitor, next).into_response()
 }
 
 async fn confirm(Current(mut visitor): Current) -> Result<Response, cloakroom::Error> {

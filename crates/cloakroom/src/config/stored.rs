@@ -25,7 +25,11 @@ pub enum Layout {
     Native,
     /// As [`Native`](Self::Native), with the content under AES-256-GCM-SIV and a key that is derived from the ticket: a
     /// stolen store shows when sessions began, were written and will end, how large they are, and nothing else. Nor can
-    /// an operator look into them.
+    /// an operator look into them. What a list of [`user_sessions`](SessionConfig::user_sessions) says of browsers and
+    /// addresses is not sealed, and whose list it is can be guessed.
+    ///
+    /// It hides what is there from who reads the store. Who writes into it can still end sessions or put back older ones,
+    /// as in every layout.
     #[cfg(feature = "encrypted")]
     #[cfg_attr(docsrs, doc(cfg(feature = "encrypted")))]
     Sealed,

@@ -13,6 +13,12 @@ pub enum CsrfError {
     /// The browser's `Origin` is neither this host nor a trusted one.
     #[error("This request came from a page of another address, so it was refused.")]
     CrossOrigin,
+    /// The request says neither where it comes from nor, in `Origin`, from which page, and the layer insists.
+    #[error(
+        "The request does not say where it comes from, so it was refused. A program may add the header `Origin` with \
+         this site's address."
+    )]
+    SenderUnknown,
     /// The request has no token.
     #[error("The form has no security token. Open the page again and send the form from there.")]
     Missing,
@@ -54,6 +60,7 @@ impl CsrfError {
         match self {
             Self::CrossSite => "cross_site",
             Self::CrossOrigin => "cross_origin",
+            Self::SenderUnknown => "sender_unknown",
             Self::Missing => "missing",
             Self::MissingSessionToken => "missing_session_token",
             Self::Expired => "expired",
@@ -70,7 +77,7 @@ impl CsrfError {
     /// Flask-WTF, and 413 for a form that is too large.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::CrossSite | Self::CrossOrigin => StatusCode::FORBIDDEN,
+            Self::CrossSite | Self::CrossOrigin | Self::SenderUnknown => StatusCode::FORBIDDEN,
             Self::FormTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
         }

@@ -61,6 +61,7 @@ mod entry {
     pub(super) use crate::session::{AUTHENTICATED_AT, FRESH, SUBJECT as USER};
 
     pub(super) const CLIENT: &str = "_id";
+    pub(super) const NEXT: &str = "next";
     pub(super) const REMEMBER: &str = "_remember";
     pub(super) const REMEMBER_SECONDS: &str = "_remember_seconds";
 }

@@ -197,6 +197,26 @@ impl Visitor {
         self.forget();
     }
 
+    /// Notes in the session which page the visitor wanted when sent to log in: Flask-Login's
+    /// `USE_SESSION_FOR_NEXT`. The path with its query, as in `/cart?page=2`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::insert`].
+    #[doc(alias = "USE_SESSION_FOR_NEXT")]
+    pub fn keep_next(&self, path: &str) -> Result<(), Error> {
+        self.session.insert(entry::NEXT, path)?;
+        self.bind()
+    }
+
+    /// The page that the visitor wanted before the login, noted here or by Flask-Login; taken out of the session.
+    /// None if it is not a path of this site: a redirect there could lead anywhere.
+    pub fn take_next(&self) -> Option<String> {
+        let next = self.text(entry::NEXT)?;
+        self.session.remove(entry::NEXT);
+        Some(next).filter(|next| is_path_of_this_site(next))
+    }
+
     /// What the response has to set or remove, if anything.
     ///
     /// # Errors
@@ -259,6 +279,15 @@ impl Visitor {
     fn text(&self, key: &str) -> Option<String> {
         self.session.get::<String>(key).ok().flatten()
     }
+}
+
+/// Browsers take a backslash for a slash, leave out tabs and line ends, and two slashes begin a host.
+fn is_path_of_this_site(path: &str) -> bool {
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && !path
+            .bytes()
+            .any(|byte| byte == b'\\' || byte.is_ascii_control())
 }
 
 /// Never shows who it is.

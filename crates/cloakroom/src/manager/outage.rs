@@ -27,7 +27,7 @@ impl SessionManager {
     pub(super) fn over_plain_http(&self, headers: &HeaderMap) -> Session {
         let refusal = Refusal::InsecureTransport;
         let brought = find_all(headers, self.cookie_name(), MAX_CANDIDATES);
-        let status = if brought.iter().all(|value| value.is_empty()) {
+        let status = if brought.iter().all(<[u8]>::is_empty) {
             Status::New
         } else {
             self.config().observer.tell(&Event {

@@ -30,7 +30,7 @@ pub(super) use self::bulk::delete_sessions;
 pub(crate) use self::entry::{NewSession, SessionEntry};
 use self::{
     bulk::find_gone,
-    entry::{AllEnded, Former, LAST_SECOND, MOST_SESSIONS, SubjectEntry},
+    entry::{AllEnded, LAST_SECOND, MOST_SESSIONS, SubjectEntry},
     everyone::Everyone,
     recent::{Known, Recent, Ticket},
     swap::Found,
@@ -125,14 +125,9 @@ impl Register {
             Some(MaxSessions::RefuseNewest(most)) => (most.clamp(1, MOST_SESSIONS), true),
         };
         let change = |entry: &mut SubjectEntry| {
-            let mut session = new.enter(self.now(), self.slack());
-            // Entered a second time if it is not known whether the first arrived.
-            session.former = entry.remove(&new.handle).and_then(|again| again.former);
-            if let Some(old) = instead_of.and_then(|handle| entry.take(handle)) {
-                let before = std::mem::replace(&mut session.former, former(&old));
-                entry.delete(before.map(|before| before.locator), session.expires);
-                self.recent.forget(subject, Some(&old.handle));
-            }
+            // Entered a second time if its key was taken, or it is not known whether the first time arrived.
+            let again = entry.remove(&new.handle);
+            let old = instead_of.and_then(|handle| entry.remove(handle));
             if refuses && entry.sessions.len() >= most {
                 return Err(Error::TooManySessions { most });
             }
@@ -142,7 +137,13 @@ impl Register {
                 )));
             }
             let evicted = entry.end_oldest(most - 1);
+            let session = new.enter(self.now(), self.slack());
             entry.sessions.push(session);
+            for old in again.into_iter().chain(old) {
+                if let Some(session) = entry.remove(&new.handle) {
+                    entry.succeed(session, old);
+                }
+            }
             Ok(evicted)
         };
         let key = self.key(subject);
@@ -150,15 +151,20 @@ impl Register {
         if found.entry.sessions.len() >= most {
             found = self.leave_out_gone(subject, found).await?;
         }
-        let (evicted, found) = self.change_and_delete(subject, Some(found), change).await?;
+        let result = self.change_and_delete(subject, Some(found), change).await;
+        if let Some(old) = instead_of {
+            self.recent.forget(subject, Some(old));
+        }
+        let (evicted, found) = result?;
         self.note(ticket, &found, &new.handle);
         Ok(evicted)
     }
 
-    /// Gives a login a new name in one write, as its id changes. [`Standing::Ended`] if it was ended meanwhile: it
-    /// must not come back under another name, so nothing is written.
+    /// Gives a login another key, and another name if that changes, in one write. [`Standing::Ended`] if it was ended
+    /// meanwhile: it must not come back under another id, so nothing is written.
     ///
-    /// Call it before the new id is stored. Until it is changed again, the entry of the old id ends with the new one.
+    /// Call it before anything is stored under the new id. The former keys stay noted, since nobody knows how far the
+    /// change of the id comes: whatever is left under one of them ends with the session.
     pub(crate) async fn replace(
         &self,
         subject: &str,
@@ -168,19 +174,19 @@ impl Register {
         let ticket = self.ticket(subject, &new.handle);
         let mut standing = Standing::Ended;
         let change = |entry: &mut SubjectEntry| {
-            let Some(old) = entry.take(old) else {
+            let Some(old) = entry.remove(old) else {
                 standing = Standing::Ended;
                 return Ok(Vec::new());
             };
             let session = new.enter(self.now(), self.slack());
-            entry.sessions.push(SessionEntry {
-                former: former(&old),
+            let session = SessionEntry {
                 created: old.created,
                 level: session.level.or(old.level),
-                agent: session.agent.or(old.agent),
-                address: session.address.or(old.address),
+                agent: session.agent.or(old.agent.clone()),
+                address: session.address.or(old.address.clone()),
                 ..session
-            });
+            };
+            entry.succeed(session, old);
             standing = Standing::Good;
             Ok(Vec::new())
         };
@@ -226,7 +232,9 @@ impl Register {
     /// first.
     pub(crate) async fn leave(&self, subject: &str, handle: &Handle) -> Result<(), Error> {
         let change = |entry: &mut SubjectEntry| {
-            entry.take(handle);
+            // What is under its former keys goes, in case that anything is.
+            entry.end(|session| session.handle == *handle && !session.former.is_empty());
+            entry.remove(handle);
             Ok(Vec::new())
         };
         let result = self.change_and_delete(subject, None, change).await;
@@ -251,10 +259,7 @@ impl Register {
         subject: &str,
         handle: &Handle,
     ) -> Result<Option<SessionEntry>, Error> {
-        let change = |entry: &mut SubjectEntry| {
-            let handle = entry.find(handle).map(|session| session.handle);
-            Ok(entry.end(|session| Some(session.handle) == handle))
-        };
+        let change = |entry: &mut SubjectEntry| Ok(entry.end(|session| session.handle == *handle));
         let result = self.change_and_delete(subject, None, change).await;
         self.recent.forget(subject, Some(handle));
         Ok(result?.0.pop())
@@ -272,9 +277,6 @@ impl Register {
         unlisted_until: Option<u64>,
     ) -> Result<Vec<SessionEntry>, Error> {
         let change = |entry: &mut SubjectEntry| {
-            let kept = except
-                .and_then(|handle| entry.find(handle))
-                .map(|session| session.handle);
             if let Some(until) = unlisted_until {
                 let before = entry.all_ended.unwrap_or(AllEnded { at: 0, until: 0 });
                 entry.all_ended = Some(AllEnded {
@@ -282,7 +284,7 @@ impl Register {
                     until: before.until.max(until).min(LAST_SECOND),
                 });
             }
-            Ok(entry.end(|session| Some(session.handle) != kept))
+            Ok(entry.end(|session| except != Some(&session.handle)))
         };
         let result = self.change_and_delete(subject, None, change).await;
         self.recent.forget(subject, None);
@@ -346,8 +348,8 @@ impl Register {
     ) -> Result<(Vec<SessionEntry>, Found), Error> {
         let key = self.key(subject);
         let (ended, found) = self.change(&key, found, change).await?;
-        for handle in ended.iter().flat_map(SessionEntry::handles) {
-            self.recent.forget(subject, Some(handle));
+        for session in &ended {
+            self.recent.forget(subject, Some(&session.handle));
         }
         let ending = &found.entry.ending;
         if ending.is_empty() {
@@ -440,12 +442,4 @@ impl Register {
         let hash = base64::encode(Sha256::digest(subject));
         [&self.prefix, hash.as_str()].concat()
     }
-}
-
-/// What a session in a store was called. The old name of one in a cookie is good for nothing from now on.
-fn former(old: &SessionEntry) -> Option<Former> {
-    old.locator.as_ref().map(|locator| Former {
-        handle: old.handle,
-        locator: locator.clone(),
-    })
 }

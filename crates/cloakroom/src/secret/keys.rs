@@ -59,6 +59,11 @@ use crate::Clock;
 /// 2. Give the old key a `not_after` a session lifetime after that, or wait until
 ///    [`SessionManager::key_usage`](crate::SessionManager::key_usage) says on every server that nobody uses it.
 /// 3. Take it out of the file.
+///
+/// Against the mistake of ending the old key too early there is [`early_ends`](Self::early_ends). A key that somebody
+/// else knows is `revoked` instead, which logs out whoever has nothing newer. Flask has no times: where a Flask
+/// application reads the same cookies, put the new key into its `SECRET_KEY_FALLBACKS` first, and make it the
+/// `SECRET_KEY`, with the old one as the fallback, after the `not_before`.
 #[derive(Clone)]
 #[doc(alias = "SECRET_KEY_FALLBACKS")]
 pub struct Keys(Arc<Shared>);

@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::{Keys, KeysError, Reloaded};
+use crate::clock::jittered;
 
 impl Keys {
     /// [Reloads](Self::reload) the file about once per `interval` until the handle is dropped.
@@ -107,13 +108,4 @@ fn tell(error: &KeysError, told: Option<String>) -> String {
         tracing::error!(error = %message, "the secret keys were not reloaded; those from before stay in use");
     }
     message
-}
-
-/// Between three quarters and five quarters of a time.
-fn jittered(wait: Duration) -> Duration {
-    let mut byte = [128];
-    // Without randomness all wait the same, which is no harm but company.
-    let _ = getrandom::fill(&mut byte);
-    let step = wait / 2 / 255;
-    wait / 4 * 3 + step * u32::from(byte[0])
 }

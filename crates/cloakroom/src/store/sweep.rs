@@ -10,6 +10,7 @@ use std::{
 use tokio::{task::JoinHandle, time::sleep};
 
 use super::{Store, StoreError};
+use crate::clock::jittered;
 
 impl Store {
     /// Removes what has expired, about once per `interval`, until the handle is dropped.
@@ -130,13 +131,4 @@ async fn sweep_once(store: &Store, counts: &Counts) -> Result<(), StoreError> {
         }
         sleep(PAUSE).await;
     }
-}
-
-/// Between three quarters and five quarters of a time.
-fn jittered(wait: Duration) -> Duration {
-    let mut byte = [128];
-    // Without randomness all wait the same, which is no harm but company.
-    let _ = getrandom::fill(&mut byte);
-    let step = wait / 2 / 255;
-    wait / 4 * 3 + step * u32::from(byte[0])
 }

@@ -65,7 +65,11 @@ async fn cve_2015_3982_after_a_flush_the_next_visitor_gets_another_id() {
             _ => site.cookie("/login/alice").await,
         };
         site.get(path, &first).await;
-        // A browser that keeps sending the old cookie all the same.
+        assert_eq!(site.get("/read", &first).await.body, "{}");
+        // A browser that keeps sending the old cookie all the same, with and without a login.
+        let answer = site.get("/set/cart", &first).await;
+        assert_ne!(answer.cookies, std::slice::from_ref(&first));
+        assert_eq!(site.get("/read", &first).await.body, "{}");
         let answer = site.get("/login/bob", &first).await;
         assert_eq!(answer.cookies.len(), 1);
         assert_ne!(answer.cookies[0], first);

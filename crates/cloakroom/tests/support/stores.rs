@@ -80,31 +80,48 @@ fn folder() -> std::path::PathBuf {
 }
 
 /// A test for each kind of store: `each_store!(p4_nothing_is_lost);` calls the function of that name in the
-/// file with a store of its own and Flask's layout. What entries look like is nothing to the stores, so the native
-/// layouts are tried with two of them.
+/// file with a store of its own.
 macro_rules! each_store {
     ($($check:ident),* $(,)?) => {$(
         mod $check {
             use super::$check as check;
-            $crate::stores::each_store!(@kinds Flask, memory file cachelib redis memcached sqlite postgres mysql dynamodb);
+            $crate::stores::each_store!(@all ());
+        }
+    )*};
+    (@all $layout:tt) => {
+        $crate::stores::each_store!(@kinds $layout memory file cachelib redis memcached sqlite postgres mysql dynamodb);
+    };
+    (@kinds $layout:tt $($kind:ident)*) => {
+        $($crate::stores::each_store!(@test $layout $kind);)*
+    };
+    (@test ($($layout:expr)?) $kind:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $kind() {
+            let store = $crate::stores::open(stringify!($kind)).await;
+            check(store $(, $layout)?).await;
+        }
+    };
+}
+pub(crate) use each_store;
+
+/// As `each_store!`, for functions that take a layout as well. What entries look like is nothing to the stores, so the
+/// native layouts are tried with two of them.
+macro_rules! each_store_and_layout {
+    ($($check:ident),* $(,)?) => {$(
+        mod $check {
+            use super::$check as check;
+            $crate::stores::each_store!(@all (cloakroom::Layout::Flask));
 
             mod native {
                 use super::check;
-                $crate::stores::each_store!(@kinds Native, memory redis);
+                $crate::stores::each_store!(@kinds (cloakroom::Layout::Native) memory redis);
             }
 
             mod sealed {
                 use super::check;
-                $crate::stores::each_store!(@kinds Sealed, memory redis);
+                $crate::stores::each_store!(@kinds (cloakroom::Layout::Sealed) memory redis);
             }
         }
     )*};
-    (@kinds $layout:ident, $($kind:ident)*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $kind() {
-            let store = $crate::stores::open(stringify!($kind)).await;
-            check(store, cloakroom::Layout::$layout).await;
-        }
-    )*};
 }
-pub(crate) use each_store;
+pub(crate) use each_store_and_layout;

@@ -113,9 +113,8 @@ impl RecordHeader {
             Header::Text(subject) if subject.len() <= Self::MAX_SUBJECT => Some(subject.to_owned()),
             _ => return expected("a subject", reader),
         };
-        let count = match reader.header()? {
-            Header::Map(count @ ..=Self::MAX_METADATA) => count,
-            _ => return expected("metadata", reader),
+        let Header::Map(count @ ..=Self::MAX_METADATA) = reader.header()? else {
+            return expected("metadata", reader);
         };
         let mut metadata = BTreeMap::new();
         for _ in 0..count {

@@ -12,6 +12,9 @@ pub(super) const MOST_SESSIONS: usize = 1000;
 pub(super) const LAST_SECOND: u64 = 253_402_300_799;
 /// The most bytes that are kept of what a browser calls itself and of where it came from.
 const MOST_TEXT: usize = 256;
+/// So many former keys of a session are kept. What a fifth change pushes out was deleted four changes ago, if not
+/// all of them failed.
+const MOST_FORMER: usize = 4;
 
 /// What the register knows of one user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,21 +32,15 @@ pub(crate) struct SessionEntry {
     pub(crate) handle: Handle,
     /// The store's key for it; none of a session in a cookie. Whoever has it has the session.
     pub(crate) locator: Option<String>,
-    /// What it was called before its id changed, in case that the store still holds it.
-    pub(crate) former: Option<Former>,
+    /// Its keys before its id changed, the latest last: after a change that failed half-way the store holds it under
+    /// one of them, and nobody here knows which.
+    pub(crate) former: Vec<String>,
     pub(crate) created: u64,
     pub(crate) seen: u64,
     pub(crate) expires: u64,
     pub(crate) level: Option<u8>,
     pub(crate) agent: Option<String>,
     pub(crate) address: Option<String>,
-}
-
-/// A session's name under its former id.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Former {
-    pub(crate) handle: Handle,
-    pub(crate) locator: String,
 }
 
 /// A session of the store that has ended in the register.
@@ -97,42 +94,43 @@ impl SubjectEntry {
     }
 
     pub(super) fn find(&self, handle: &Handle) -> Option<&SessionEntry> {
-        self.sessions.iter().find(|session| session.is(handle))
+        self.sessions
+            .iter()
+            .find(|session| session.handle == *handle)
     }
 
     pub(super) fn find_mut(&mut self, handle: &Handle) -> Option<&mut SessionEntry> {
-        self.sessions.iter_mut().find(|session| session.is(handle))
+        self.sessions
+            .iter_mut()
+            .find(|session| session.handle == *handle)
     }
 
     /// Takes a session off the list.
     pub(super) fn remove(&mut self, handle: &Handle) -> Option<SessionEntry> {
-        let place = self
-            .sessions
+        let sessions = &self.sessions;
+        let place = sessions
             .iter()
-            .position(|session| session.is(handle))?;
+            .position(|session| session.handle == *handle)?;
         Some(self.sessions.remove(place))
     }
 
-    /// As [`remove`](Self::remove), where the session is in use under this handle. If it has another, from a change
-    /// of its id that may have got stuck half-way, what is under that has to be deleted.
-    pub(super) fn take(&mut self, handle: &Handle) -> Option<SessionEntry> {
-        let mut session = self.remove(handle)?;
-        if let Some(former) = session.former.take() {
-            let other = if session.handle == *handle {
-                Some(former.locator)
-            } else {
-                session.handle = former.handle;
-                session.locator.replace(former.locator)
-            };
-            self.delete(other, session.expires);
+    /// Puts a session in the place of an old one, which may still be in the store.
+    pub(super) fn succeed(&mut self, mut session: SessionEntry, old: SessionEntry) {
+        session.former.extend(old.former);
+        session.former.extend(old.locator);
+        session
+            .former
+            .retain(|former| Some(former) != session.locator.as_ref());
+        while session.former.len() > MOST_FORMER {
+            let oldest = session.former.remove(0);
+            self.delete(oldest, session.expires);
         }
-        Some(session)
+        self.sessions.push(session);
     }
 
     /// Notes that the store has to delete something that expires by itself at that time.
-    pub(super) fn delete(&mut self, locator: Option<String>, until: u64) {
-        self.ending
-            .extend(locator.map(|locator| Ending { locator, until }));
+    fn delete(&mut self, locator: String, until: u64) {
+        self.ending.push(Ending { locator, until });
     }
 
     /// Takes sessions off the list and notes what the store has to delete.
@@ -186,7 +184,7 @@ impl NewSession {
         SessionEntry {
             handle: self.handle,
             locator: self.locator.clone(),
-            former: None,
+            former: Vec::new(),
             created: now,
             seen: now,
             expires: self.expires.saturating_add(slack).min(LAST_SECOND),
@@ -203,24 +201,9 @@ fn shortened(text: &str) -> String {
 }
 
 impl SessionEntry {
-    /// Whether it is called so, or was before its id changed and the store decides whether it still is.
-    fn is(&self, handle: &Handle) -> bool {
-        self.handle == *handle
-            || self
-                .former
-                .as_ref()
-                .is_some_and(|former| former.handle == *handle)
-    }
-
-    /// All of its handles.
-    pub(super) fn handles(&self) -> impl Iterator<Item = &Handle> {
-        let former = self.former.iter().map(|former| &former.handle);
-        former.chain([&self.handle])
-    }
-
     /// All keys under which the store may hold it.
     pub(super) fn locators(&self) -> impl Iterator<Item = &str> {
-        let former = self.former.iter().map(|former| former.locator.as_str());
+        let former = self.former.iter().map(String::as_str);
         former.chain(self.locator.as_deref())
     }
 
@@ -238,7 +221,7 @@ impl SessionEntry {
             level: self.level,
             agent: self.agent.clone(),
             address: self.address.clone(),
-            current: current.is_some_and(|current| self.is(current)),
+            current: current == Some(&self.handle),
         }
     }
 

@@ -1,7 +1,7 @@
 //! How the register writes what it knows: MessagePack arrays, each beginning with the version of its layout.
 //!
 //! A user is `[1, sessions, ending, all_ended]`: `sessions` of `[handle, locator, former, created, seen, expires,
-//! level, agent, address]` with `former` nil or `[handle, locator]`; `ending` of `[locator, until]`; `all_ended` nil
+//! level, agent, address]` with `former` an array of locators; `ending` of `[locator, until]`; `all_ended` nil
 //! or `[at, until]`. What has no value is nil, times are unix seconds. The end of all sessions of everyone is
 //! `[1, at]`.
 //!
@@ -10,7 +10,7 @@
 
 use bytes::Bytes;
 
-use super::entry::{AllEnded, Ending, Former, LAST_SECOND, SessionEntry, SubjectEntry};
+use super::entry::{AllEnded, Ending, LAST_SECOND, SessionEntry, SubjectEntry};
 use crate::{
     format::Serialization,
     session::{HANDLE_BYTES, Handle},
@@ -55,16 +55,11 @@ fn write_all(entry: &SubjectEntry) -> Result<Bytes, Unreadable> {
 }
 
 fn session_value(session: &SessionEntry) -> Value {
-    let former = session.former.as_ref().map(|former| {
-        Value::List(vec![
-            handle_value(&former.handle),
-            former.locator.as_str().into(),
-        ])
-    });
+    let former = session.former.iter().map(|former| former.as_str().into());
     Value::List(vec![
         handle_value(&session.handle),
         text_value(session.locator.as_ref()),
-        former.unwrap_or(Value::None),
+        Value::List(former.collect()),
         session.created.into(),
         session.seen.into(),
         session.expires.into(),
@@ -132,20 +127,16 @@ fn read_session(value: Value) -> Result<SessionEntry, Unreadable> {
         agent,
         address,
     ] = array(value)?;
-    let former = optional(former).map(|value| {
-        let [handle, locator] = array(value)?;
-        Ok(Former {
-            handle: read_handle(&handle)?,
-            locator: text(locator)?.ok_or(Unreadable)?,
-        })
-    });
+    let former = list(former)?
+        .into_iter()
+        .map(|locator| text(locator)?.ok_or(Unreadable));
     let level = optional(level)
         .map(|level| u8::try_from(number(&level)?).map_err(|_| Unreadable))
         .transpose()?;
     Ok(SessionEntry {
         handle: read_handle(&handle)?,
         locator: text(locator)?,
-        former: former.transpose()?,
+        former: former.collect::<Result<_, _>>()?,
         created: time(&created)?,
         seen: time(&seen)?,
         expires: time(&expires)?,

@@ -70,7 +70,7 @@ const HOSTILE: &[(&str, &str)] = &[
     ("an_sql_comment", "'; DROP TABLE sessions; --"),
     ("a_slash", "/"),
     ("a_path_upwards", "../../"),
-    ("an_absolute_path", "/etc/passwd"),
+    ("an_absolute_path", "/nonexistent/key"),
     ("a_windows_path", "C:\\..\\"),
     ("a_dot", "."),
     ("a_percent_encoded_slash", "%2F"),

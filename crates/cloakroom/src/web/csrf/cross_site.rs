@@ -26,8 +26,8 @@ const FETCH_SITE: &str = "sec-fetch-site";
 /// 1. an `Origin` on the list of trusted ones passes;
 /// 2. `Sec-Fetch-Site`, which every browser sends over HTTPS since 2023, must be `same-origin` or `none`;
 /// 3. without it, `Origin` must be this host;
-/// 4. with neither, no browser of the last years sent it, so nobody was tricked: it passes. To stop it as well,
-///    [`require_token`](Self::require_token).
+/// 4. with neither, no browser of the last years sent it, so nobody was tricked: it passes, unless
+///    [`require_sender`](Self::require_sender) or [`require_token`](Self::require_token) says otherwise.
 ///
 /// A refused request gets 403, the reason in plain words, and [`CsrfError`] among the response's extensions.
 /// A proxy in front must leave `Host` and `Origin` as they are, or say the site's own [`origin`](Self::origin).
@@ -82,6 +82,13 @@ impl CrossSiteLayer {
         Ok(self)
     }
 
+    /// Whether a request with neither header is refused as well; no if not called. No browser of the last years
+    /// sends one, and a program can add `Origin`, so for pages alone this is the safer choice.
+    pub fn require_sender(mut self, require: bool) -> Self {
+        self.policy.require_sender = require;
+        self
+    }
+
     /// Asks for a token besides: see [`CsrfLayer`](super::CsrfLayer).
     #[cfg(feature = "axum")]
     pub fn require_token(self, tokens: crate::csrf_token::CsrfTokens) -> super::CsrfLayer {
@@ -100,6 +107,7 @@ pub struct OriginError(String);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Policy {
     allow_same_site: bool,
+    require_sender: bool,
     trusted: Vec<Origin>,
     own: Option<Origin>,
 }
@@ -124,6 +132,7 @@ impl Policy {
             };
         }
         match origin {
+            None if self.require_sender => Err(CsrfError::SenderUnknown),
             None => Ok(()),
             Some(Some(origin)) if self.is_own(&origin, request) => Ok(()),
             Some(_) => Err(CsrfError::CrossOrigin),

@@ -66,7 +66,7 @@ fn op() -> impl Strategy<Value = Op> {
 #[derive(Clone, Debug, PartialEq)]
 struct Session {
     handle: Handle,
-    former: Option<Handle>,
+    former: Vec<Handle>,
     stored: bool,
     created: u64,
     expires: u64,
@@ -74,15 +74,20 @@ struct Session {
 
 impl Session {
     fn is(&self, handle: &Handle) -> bool {
-        self.handle == *handle || self.former == Some(*handle)
+        self.handle == *handle
     }
 }
 
-impl Session {
-    /// What it was called, if another name takes the place of this one.
-    fn former_after(&self, used: &Handle) -> Option<Handle> {
-        (self.stored || self.former == Some(*used)).then_some(*used)
+/// The former names of a session that takes the place of others.
+fn former(new: Handle, olds: impl IntoIterator<Item = Session>) -> Vec<Handle> {
+    let mut names = Vec::new();
+    for old in olds {
+        names.extend(old.former);
+        names.extend(old.stored.then_some(old.handle));
     }
+    names.retain(|name| *name != new);
+    let too_many = names.len().saturating_sub(4);
+    names.split_off(too_many)
 }
 
 #[derive(Default)]
@@ -231,7 +236,7 @@ async fn run(ops: Vec<(usize, Op)>) {
                 if model
                     .of(subject)
                     .iter()
-                    .any(|session| session.former == Some(handle))
+                    .any(|session| session.former.contains(&handle))
                 {
                     continue;
                 }
@@ -247,10 +252,7 @@ async fn run(ops: Vec<(usize, Op)>) {
                 }
                 model.of(subject).push(Session {
                     handle,
-                    former: match (old, instead_of) {
-                        (Some(old), Some(used)) => old.former_after(&used),
-                        _ => again.and_then(|again| again.former),
-                    },
+                    former: former(handle, again.into_iter().chain(old)),
                     stored,
                     created: now,
                     expires: now + DAY + RENEW_AFTER,
@@ -271,7 +273,9 @@ async fn run(ops: Vec<(usize, Op)>) {
                 let stored = is_stored(number);
                 let (old, handle) = (name(old), name(number));
                 // Ids are random: a new one is nobody's.
-                if model.of(subject).iter().any(|session| session.is(&handle)) {
+                let known =
+                    |session: &Session| session.is(&handle) || session.former.contains(&handle);
+                if model.of(subject).iter().any(known) {
                     continue;
                 }
                 let there = model.take(subject, &old);
@@ -285,7 +289,7 @@ async fn run(ops: Vec<(usize, Op)>) {
                     make(&new).await;
                     model.of(subject).push(Session {
                         handle,
-                        former: there.former_after(&old),
+                        former: former(handle, [there.clone()]),
                         stored,
                         created: there.created,
                         expires: now + DAY + RENEW_AFTER,

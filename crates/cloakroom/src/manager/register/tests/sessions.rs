@@ -302,19 +302,63 @@ async fn a_session_that_was_ended_does_not_come_back_under_a_new_id() {
 }
 
 #[tokio::test]
-async fn while_an_id_changes_the_session_ends_under_both() {
+async fn while_an_id_changes_the_session_ends_under_all_its_keys() {
     let site = Deployment::new();
     let register = site.process();
-    let (old, new) = (in_store(&site.clock), in_store(&site.clock));
-    register.enter("alice", &old, None).await.unwrap();
-    make(&site.store, &old).await;
-    register.replace("alice", &old.handle, &new).await.unwrap();
-    make(&site.store, &new).await;
-    // The process stops here, and the old entry is still in the store. A list from before names the old handle.
-    let ended = register.end("alice", &old.handle).await.unwrap().unwrap();
-    assert_eq!(ended.handle, new.handle);
-    assert!(!is_made(&site.store, &old).await);
-    assert!(!is_made(&site.store, &new).await);
+    let first = in_store(&site.clock);
+    register.enter("alice", &first, None).await.unwrap();
+    make(&site.store, &first).await;
+    // Its name stays, its key changes; each time the process stops before the old entry is deleted.
+    let mut all = vec![first.clone()];
+    for _ in 0..4 {
+        let next = NewSession {
+            handle: first.handle,
+            ..in_store(&site.clock)
+        };
+        let standing = register.replace("alice", &first.handle, &next).await;
+        assert_eq!(standing.unwrap(), Standing::Good);
+        make(&site.store, &next).await;
+        all.push(next);
+    }
+    assert_eq!(listed(&register, "alice").await, [first.handle]);
+    for new in &all {
+        assert!(
+            is_made(&site.store, new).await,
+            "whichever of them is in use"
+        );
+    }
+    let ended = register.end("alice", &first.handle).await.unwrap();
+    assert_eq!(ended.unwrap().handle, first.handle);
+    for new in &all {
+        assert!(!is_made(&site.store, new).await);
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_changes_often_leaves_nothing_behind() {
+    let site = Deployment::new();
+    let register = site.process();
+    let first = in_store(&site.clock);
+    register.enter("alice", &first, None).await.unwrap();
+    let mut all = vec![first.clone()];
+    for _ in 0..20 {
+        let next = NewSession {
+            handle: first.handle,
+            ..in_store(&site.clock)
+        };
+        register
+            .replace("alice", &first.handle, &next)
+            .await
+            .unwrap();
+        make(&site.store, &next).await;
+        all.push(next);
+    }
+    let record = site.store.load(&register.key("alice")).await.unwrap();
+    assert!(record.unwrap().value.len() < 400, "no more than five keys");
+    register.end_all("alice", None, None).await.unwrap();
+    for new in &all {
+        assert!(!is_made(&site.store, new).await);
+    }
 }
 
 #[tokio::test]

@@ -7,11 +7,6 @@ use super::{
     *,
 };
 
-#[allow(
-    unused_imports,
-    unused_macros,
-    reason = "tests in here make their own modules"
-)]
 #[path = "../../../../tests/support/stores.rs"]
 mod servers_of_each_kind;
 
