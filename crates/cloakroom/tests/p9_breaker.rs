@@ -123,7 +123,7 @@ async fn p9_one_call_at_a_time_looks_whether_the_store_is_back() {
     let mut whole = FIRST;
     for _ in 0..8 {
         // Half of a pause is certain, and the whole of it is the end.
-        advance(whole / 2 - Duration::from_millis(1)).await;
+        advance((whole / 2).saturating_sub(Duration::from_millis(1))).await;
         assert_eq!(kind(&store.load("key").await), StoreErrorKind::Skipped);
         assert_eq!(driver.calls(), [""; 0], "{whole:?}");
         advance(whole / 2 + Duration::from_millis(1)).await;
@@ -276,7 +276,7 @@ async fn p9_the_breaker_is_set_as_the_site_needs_it() {
         let _ = patient.load("key").await;
     }
     assert_eq!(driver.calls().len(), 7);
-    advance(minute / 2 - Duration::from_millis(1)).await;
+    advance((minute / 2).saturating_sub(Duration::from_millis(1))).await;
     assert_eq!(kind(&patient.load("key").await), StoreErrorKind::Skipped);
     advance(minute / 2 + Duration::from_millis(1)).await;
     assert_eq!(

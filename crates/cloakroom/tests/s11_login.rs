@@ -1,5 +1,11 @@
 //! Logging in and out: a new id, the user, the time of the proof, in one commit.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests may fail loudly"
+)]
+
 use std::time::Duration;
 
 use cloakroom::{

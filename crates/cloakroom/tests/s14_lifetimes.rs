@@ -1,5 +1,11 @@
 //! Idle and absolute lifetimes, on the server's clock, in the cookie and in a store.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests may fail loudly"
+)]
+
 use std::time::Duration;
 
 use cloakroom::{

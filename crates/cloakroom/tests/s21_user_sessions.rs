@@ -1,5 +1,11 @@
 //! A user's sessions can be listed, and ended from elsewhere, wherever they are kept.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests may fail loudly"
+)]
+
 #[path = "support/stores.rs"]
 mod stores;
 
@@ -81,7 +87,7 @@ fn users() -> UserSessions {
     UserSessions::new().lag(Duration::ZERO)
 }
 
-stores::each_store!(
+stores::each_store_and_layout!(
     s19_a_logout_ends_every_copy_of_the_cookie,
     s21_all_sessions_of_a_user_end_in_one_call,
     s22_all_others_end_and_this_one_stays,

@@ -1,5 +1,11 @@
 //! What happens to sessions is told: for audit logs, and to count who guesses.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests may fail loudly"
+)]
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -25,13 +31,8 @@ fn config(log: &Log, clock: &Clock) -> SessionConfig {
 }
 
 fn told(log: &Log) -> Vec<EventKind> {
-    let told = log
-        .lock()
-        .unwrap()
-        .drain(..)
-        .map(|(kind, _)| kind)
-        .collect();
-    told
+    let told = std::mem::take(&mut *log.lock().unwrap());
+    told.into_iter().map(|(kind, _)| kind).collect()
 }
 
 async fn request(

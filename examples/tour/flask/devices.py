@@ -30,7 +30,8 @@ def end_others():
     # logouts, all by the application itself.
     with database() as connection:
         connection.execute(
-            "DELETE FROM logins WHERE owner = ? AND id <> ?",
+            "DELETE FROM logins"
+            " WHERE owner = ? AND id <> ?",
             (owner(), session["login_id"]),
         )
     return redirect("/devices")

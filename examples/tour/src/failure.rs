@@ -16,8 +16,6 @@ pub(crate) enum Failure {
     Template(#[from] minijinja::Error),
     #[error(transparent)]
     Settings(#[from] cloakroom::ConfigError),
-    #[error(transparent)]
-    Format(#[from] cloakroom::format::FormatError),
     #[error("the panel could not be drawn")]
     Panel,
 }
@@ -27,11 +25,7 @@ impl IntoResponse for Failure {
         match self {
             Self::Session(error) => error.into_response(),
             Self::Cookie(error) => error.into_response(),
-            Self::Database(_)
-            | Self::Template(_)
-            | Self::Settings(_)
-            | Self::Format(_)
-            | Self::Panel => {
+            Self::Database(_) | Self::Template(_) | Self::Settings(_) | Self::Panel => {
                 eprintln!("tour: {self}");
                 let text = "Something went wrong on the server; its terminal says what.";
                 (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()

@@ -1,6 +1,7 @@
 //! The page of a visitor's devices: what it shows to whom, and what ending a login is worth.
 
 #![allow(missing_docs)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
 mod visitor;
 

@@ -46,6 +46,10 @@ async fn a_login_is_welcomed_the_next_one_welcomed_back_and_a_logout_ends_it() {
     assert_eq!(page.element("account"), "Logged in as alice");
     assert_eq!(page.element("logins"), "1");
     assert!(
+        page.element("proved")
+            .ends_with("recent enough to change a password")
+    );
+    assert!(
         !alice.get("/account").await.has("flash"),
         "a message is shown once"
     );

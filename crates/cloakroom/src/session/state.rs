@@ -8,6 +8,10 @@ use super::{
 use crate::{Error, format::Format, store::Record, value::Value};
 
 /// Everything that is known of a session in this request.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and all combinations occur"
+)]
 pub(crate) struct State {
     pub(crate) entries: Entries,
     pub(crate) status: Status,

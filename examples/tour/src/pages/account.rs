@@ -1,5 +1,7 @@
 //! Who is logged in, and logging out.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::{get, post};
@@ -8,6 +10,7 @@ use minijinja::context;
 
 use super::Stop;
 use crate::Tour;
+use crate::age::moment;
 use crate::view::{Page, View};
 
 pub(super) static STOP: Stop = Stop {
@@ -27,14 +30,17 @@ pub(super) fn routes() -> Router<Tour> {
 }
 
 // shown: begin
-async fn show(view: View) -> Page {
+async fn show(session: Session, view: View) -> Page {
+    // what a page asks that changes a password
+    let fresh = session.authenticated_within(Duration::from_mins(5));
+    let proved = session.authenticated_at().and_then(moment);
     // the template reads session.username
-    view.render("account.html", context! {})
+    view.render("account.html", context! { fresh, proved })
 }
 
 async fn log_out(session: Session) -> Redirect {
     session.remove("username");
-    session.remove("_user_id"); // as logout_user() does: off the list of devices
+    session.remove("_user_id"); // off the list of devices
     Redirect::to("/account")
 }
 // shown: end

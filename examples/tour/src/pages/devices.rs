@@ -29,7 +29,8 @@ pub(super) fn routes(keys: &Keys) -> Router<Tour> {
         .route("/devices", get(show))
         .route("/devices/end", post(end))
         .route("/devices/end-others", post(end_others))
-        .layer(CsrfLayer::new(CsrfTokens::new(keys))) // {{ csrf_token() }} in each form
+        // each form holds {{ csrf_token() }}
+        .layer(CsrfLayer::new(CsrfTokens::new(keys)))
 }
 
 async fn show(session: Session, view: View) -> Page {
@@ -45,7 +46,8 @@ struct Device {
 
 async fn end(session: Session, Form(form): Form<Device>) -> Result<Redirect, Error> {
     let ended = match form.handle.parse::<Handle>() {
-        Ok(handle) => session.end_session(&handle).await?, // only ever one of this user's
+        // only ever one of this user's own
+        Ok(handle) => session.end_session(&handle).await?,
         Err(_) => false,
     };
     match ended {

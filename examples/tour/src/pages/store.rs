@@ -3,9 +3,8 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use cloakroom::format::Serialization;
-use cloakroom::store::MemoryStore;
-use cloakroom::{Keys, Session, SessionManager, Value};
+use cloakroom::store::{MemoryStore, Store};
+use cloakroom::{Keys, Session, SessionManager};
 use minijinja::context;
 
 use super::Stop;
@@ -57,11 +56,17 @@ async fn both(
     place: Place,
     session: &Session,
 ) -> Result<(String, String, Vec<u8>), Failure> {
-    let in_cookie = match place {
-        Place::EncryptedCookie => SessionManager::encrypted(keys, config(place))?,
-        _ => SessionManager::signed(keys, config(Place::SignedCookie))?,
+    let store = Store::from(MemoryStore::new());
+    let (in_cookie, in_store) = match place {
+        Place::SignedCookie | Place::Store => (
+            SessionManager::signed(keys, config(Place::SignedCookie))?,
+            SessionManager::stored(store.clone(), config(Place::Store))?,
+        ),
+        Place::EncryptedCookie | Place::SealedStore => (
+            SessionManager::encrypted(keys, config(Place::EncryptedCookie))?,
+            SessionManager::stored(store.clone(), config(Place::SealedStore))?,
+        ),
     };
-    let in_store = SessionManager::stored(MemoryStore::new(), config(Place::Store))?;
 
     let copy = copied(session, &in_cookie)?;
     let cookie = in_cookie.cookie_value(&copy).unwrap_or_default();
@@ -69,8 +74,10 @@ async fn both(
     let copy = copied(session, &in_store)?;
     copy.save().await?;
     let id = in_store.cookie_value(&copy).unwrap_or_default();
-    let entry = Serialization::MessagePack.to_bytes(&Value::Dict(copy.snapshot()))?;
-    Ok((cookie, id, entry))
+    let key = in_store.store_key(&copy).unwrap_or_default();
+    let record = store.load(&key).await.map_err(|_| Failure::Panel)?;
+    let entry = record.map(|record| record.value.to_vec());
+    Ok((cookie, id, entry.unwrap_or_default()))
 }
 // shown: end
 

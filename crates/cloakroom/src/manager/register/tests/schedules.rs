@@ -14,7 +14,7 @@ use super::*;
 /// A store in memory that lets others come first, as often as the next number says.
 struct Shuffled {
     memory: MemoryStore,
-    /// The state of a small generator of numbers (SplitMix64).
+    /// The state of a small generator of numbers (`SplitMix64`).
     state: AtomicU64,
 }
 
