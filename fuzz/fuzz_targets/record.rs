@@ -83,21 +83,27 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(session) = NATIVE.open([&NATIVE.head, length, bytes].concat()) else {
         return;
     };
-    let before = session.snapshot();
+    let keys = session.keys();
     session
         .insert("fuzzed", true)
         .expect("a truth value can be stored");
-    now(session.save()).expect("what was opened can be stored");
-    let again = now(NATIVE.manager.open_value(&NATIVE.cookie)).expect("what was stored opens");
-    let after = again.snapshot();
-    for (key, value) in before.iter() {
-        // What is no number is not equal to itself either.
-        let twin = value.clone();
-        let kept = after
-            .iter()
-            .any(|(other, kept)| other == key && kept == value);
-        assert!(kept || key.as_str() == Some("fuzzed") || *value != twin);
+    // Content may come as JSON or a pickle, and MessagePack has no form for some of what is in it, or another one.
+    match now(session.save()) {
+        Err(Error::Write { .. } | Error::Unwritable(_)) => return,
+        saved => saved.expect("what was opened can be stored"),
     }
+    let again = now(NATIVE.manager.open_value(&NATIVE.cookie)).expect("what was stored opens");
+    assert!(keys.iter().all(|key| again.keys().contains(key)));
+    // From then on a change leaves all else as it is.
+    let before = again.to_tagged_json();
+    again
+        .insert("fuzzed", false)
+        .expect("a truth value can be stored");
+    now(again.save()).expect("what was stored can be stored again");
+    let last = now(NATIVE.manager.open_value(&NATIVE.cookie)).expect("what was stored opens");
+    last.insert("fuzzed", true)
+        .expect("a truth value can be stored");
+    assert_eq!(last.to_tagged_json(), before);
 });
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
