@@ -204,7 +204,7 @@ impl Visitor {
         // `Debug` of a header that holds a cookie says that it is sensitive.
         watch.show(response.headers());
         if let Some(cookie) = self.browser.cookie(self.manager.cookie_name()) {
-            watch.secrets.add("a cookie", cookie.to_owned());
+            watch.secrets.add("a cookie", cookie);
             if let Ok(session) = self.manager.open_value(cookie).await {
                 if let Some(key) = self.manager.store_key(&session) {
                     watch.secrets.add("a key in the store", key);
@@ -779,7 +779,9 @@ fn s09_the_search_itself_finds_what_leaks() {
     let (secrets, output) = (Secrets::default(), Output::default());
     let secret = secrets.add("a key", "k3y-that-\"must\"-not-show-é".to_owned());
     let bytes = secret.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = bytes
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     for leak in [
         format!("signed with {secret}"),
         format!("signed with {secret:?}"),

@@ -46,10 +46,10 @@ const READS: [(&str, Look); 24] = [
         assert!(!session.authenticated_within(std::time::Duration::MAX));
     }),
     ("auth_level", |session| {
-        assert_eq!(session.auth_level(), None)
+        assert_eq!(session.auth_level(), None);
     }),
     ("created_at", |session| {
-        assert_eq!(session.created_at(), None)
+        assert_eq!(session.created_at(), None);
     }),
     ("flashes", |session| assert!(session.flashes().is_empty())),
     ("flashes_in", |session| {
@@ -78,7 +78,7 @@ const WRITES: [(&str, Look); 13] = [
     ("regenerate", Session::regenerate),
     ("login", |session| session.login("alice").unwrap()),
     ("begin_login", |session| {
-        session.begin_login("alice").unwrap()
+        session.begin_login("alice").unwrap();
     }),
     ("logout", Session::logout),
 ];

@@ -36,7 +36,7 @@ struct Stored {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
-    stored_at: Duration,
+    since: Duration,
     fresh_for: Duration,
 }
 
@@ -110,7 +110,7 @@ impl SharedCache {
                 status: parts.status,
                 headers,
                 body: body.clone(),
-                stored_at: now,
+                since: now,
                 fresh_for,
             });
         }
@@ -129,7 +129,7 @@ impl SharedCache {
         let mut shelf = self.0.lock().unwrap();
         let now = shelf.now;
         let found = shelf.entries.iter().find(|entry| {
-            let age = now.saturating_sub(entry.stored_at);
+            let age = now.saturating_sub(entry.since);
             entry.uri == uri
                 && !wants_fresh
                 && age < entry.fresh_for
