@@ -14,7 +14,7 @@ mod secrets;
 use std::{
     collections::BTreeSet,
     error::Error as StdError,
-    fmt::{Debug, Display},
+    fmt::{Debug, Display, Write},
     fs,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
@@ -779,9 +779,10 @@ fn s09_the_search_itself_finds_what_leaks() {
     let (secrets, output) = (Secrets::default(), Output::default());
     let secret = secrets.add("a key", "k3y-that-\"must\"-not-show-é".to_owned());
     let bytes = secret.as_bytes();
-    let hex = bytes
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let mut hex = String::new();
+    for byte in bytes {
+        write!(hex, "{byte:02x}").unwrap();
+    }
     for leak in [
         format!("signed with {secret}"),
         format!("signed with {secret:?}"),

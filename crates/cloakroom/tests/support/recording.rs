@@ -7,6 +7,7 @@
     reason = "each helper listens, whichever of them a test has"
 )]
 #[path = "listen.rs"]
+#[allow(clippy::duplicate_mod, reason = "each helper may be the only one")]
 mod listen;
 
 use std::{
