@@ -7,6 +7,8 @@ use cloakroom::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
+type Change = fn(&Session) -> Result<(), Error>;
+
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Sessions in the cookie and in a store, behind a proxy that says how a request came.
@@ -93,7 +95,7 @@ async fn s63_no_session_is_given_out_over_plain_http() {
     for manager in rooms(&config) {
         for cookie in ["", "session=x"] {
             let open = async || manager.open(&headers(&["http"], cookie)).await;
-            let tries: [fn(&Session) -> Result<(), Error>; 3] = [
+            let tries: [Change; 3] = [
                 |session| session.insert("n", 1),
                 |session| session.login("ann"),
                 |session| session.begin_login("ann"),

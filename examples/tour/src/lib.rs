@@ -55,21 +55,15 @@ pub fn app(
     let (keys, place, store) = (keys.into(), kept.place, kept.store.clone());
     let templates = Templates::new()?;
     // shown: begin
-    let config = config(place);
+    let devices = match place {
+        Place::SignedCookie | Place::EncryptedCookie => UserSessions::in_store(store.clone()),
+        Place::Store | Place::SealedStore => UserSessions::new(),
+    };
+    let config = config(place).user_sessions(devices);
     let sessions = match place {
-        Place::SignedCookie => {
-            let config = config.user_sessions(UserSessions::in_store(store));
-            SessionLayer::signed_with(&keys, config)?
-        }
-        // shown: end
-        Place::EncryptedCookie => {
-            let config = config.user_sessions(UserSessions::in_store(store));
-            SessionLayer::encrypted_with(&keys, config)?
-        }
-        // shown: begin
-        Place::Store | Place::SealedStore => {
-            SessionLayer::stored_with(store, config.user_sessions(UserSessions::new()))?
-        }
+        Place::SignedCookie => SessionLayer::signed_with(&keys, config)?,
+        Place::EncryptedCookie => SessionLayer::encrypted_with(&keys, config)?,
+        Place::Store | Place::SealedStore => SessionLayer::stored_with(store, config)?,
     };
     // shown: end
     let panel = Panel {
