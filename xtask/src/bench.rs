@@ -27,7 +27,9 @@ pub(crate) fn run() -> Result<(), Failure> {
         "bench",
         "--package=cloakroom",
         "--no-default-features",
+        "--features=encrypted",
         "--bench=cookie_session",
+        "--bench=logins",
     ]))?;
     python::prepare()?;
     let timed = shell::output(&mut program(

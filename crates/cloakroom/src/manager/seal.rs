@@ -78,6 +78,10 @@ impl Seal {
     }
 
     /// The token of a document that is to live so long.
+    #[cfg_attr(
+        not(feature = "encrypted"),
+        allow(clippy::unnecessary_wraps, reason = "only encryption can fail")
+    )]
     pub(super) fn seal(
         &self,
         document: &[u8],
