@@ -1,5 +1,7 @@
 //! Encrypted tokens behind the line protocol; bytes are hexadecimal digits.
 
+use std::fmt::Write as _;
+
 use std::error::Error;
 
 use cloakroom::token::encrypted::{OpenError, Padding, Purpose, Sealer};
@@ -99,7 +101,11 @@ fn key(secret: &str) -> Result<SecretKey, Box<dyn Error>> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        // Text takes whatever is written to it.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 fn unhex(digits: &str) -> Result<Vec<u8>, Box<dyn Error>> {

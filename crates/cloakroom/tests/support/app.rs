@@ -1,9 +1,5 @@
 //! An axum application under test: a manager whose clock stands still, and a browser.
 
-#[allow(
-    clippy::duplicate_mod,
-    reason = "each helper listens, whichever of them a test has"
-)]
 #[path = "listen.rs"]
 #[allow(clippy::duplicate_mod, reason = "each helper may be the only one")]
 mod listen;

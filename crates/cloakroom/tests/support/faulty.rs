@@ -3,10 +3,6 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
-#[allow(
-    clippy::duplicate_mod,
-    reason = "each helper listens, whichever of them a test has"
-)]
 #[path = "listen.rs"]
 #[allow(clippy::duplicate_mod, reason = "each helper may be the only one")]
 mod listen;

@@ -8,10 +8,6 @@
     reason = "helpers of tests may fail loudly"
 )]
 
-#[allow(
-    clippy::duplicate_mod,
-    reason = "each helper listens, whichever of them a test has"
-)]
 #[path = "listen.rs"]
 #[allow(clippy::duplicate_mod, reason = "each helper may be the only one")]
 mod listen;
