@@ -1,6 +1,7 @@
 //! What a handler holds: the session, its typed keys, its flashes.
 
 mod activity;
+mod backend;
 mod commit;
 mod devices;
 mod entries;
@@ -10,6 +11,7 @@ mod handle;
 mod id;
 mod identity;
 mod info;
+mod inside;
 mod journal;
 mod key;
 mod login;
@@ -24,11 +26,9 @@ mod user;
 
 use std::{
     fmt,
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
-use http::HeaderValue;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use event::{Event, EventKind};
@@ -42,6 +42,7 @@ pub use typed::Typed;
 pub use user::{PendingUser, User};
 
 pub(crate) use activity::Activity;
+pub(crate) use backend::{Backend, Commit};
 pub(crate) use commit::{
     Change, Content, CookieCommit, Identity, Origin, StoreCommit, decide_cookie, decide_store,
 };
@@ -53,15 +54,13 @@ pub(crate) use id::{ID_BYTES, SessionId, encoded_length};
 pub(crate) use identity::{AUTHENTICATED_AT, FRESH, SUBJECT};
 pub(crate) use journal::Operation;
 pub(crate) use nowhere::Nowhere;
-use state::Saved;
 pub(crate) use state::{Home, State};
 pub(crate) use stored::{Entry, Stored};
 pub(crate) use ticket::Ticket;
 
 use crate::{
-    Error, SessionConfig,
+    Error,
     format::{Format, TaggedJson},
-    store::Record,
     value::{Dict, Value, from_value, to_value},
 };
 
@@ -109,44 +108,7 @@ struct Inner {
     backend: Arc<dyn Backend>,
 }
 
-/// What a session needs from the room that opened it.
-pub(crate) trait Backend: Send + Sync {
-    fn format(&self) -> &Format;
-
-    fn config(&self) -> &SessionConfig;
-
-    /// Where it is kept who has which sessions, if it is.
-    fn devices(&self) -> Option<&dyn Devices>;
-
-    /// Makes what the session holds now last, and says what the response has to set.
-    fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a>;
-}
-
-/// The Set-Cookie header that a commit calls for, if any: at once, or when a store has answered.
-pub(crate) enum Commit<'a> {
-    Done(Result<Option<HeaderValue>, Error>),
-    Pending(Pin<Box<dyn Future<Output = Result<Option<HeaderValue>, Error>> + Send + 'a>>),
-}
-
-impl Commit<'_> {
-    pub(crate) async fn finish(self) -> Result<Option<HeaderValue>, Error> {
-        match self {
-            Self::Done(result) => result,
-            Self::Pending(future) => future.await,
-        }
-    }
-}
-
 impl Session {
-    pub(crate) fn new(state: State, backend: Arc<dyn Backend>) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                state: Mutex::new(state),
-                backend,
-            }),
-        }
-    }
-
     /// The value under `key` as the type asked for; none if the key is missing.
     ///
     /// The value is decoded now, from the bytes it came in. Nothing is written. What Flask stored
@@ -422,137 +384,6 @@ impl Session {
         let header = self.inner.backend.commit(self).finish().await?;
         self.lock().set_saved(header);
         Ok(())
-    }
-
-    /// The header for the response; from now on changes are refused.
-    pub(crate) fn close(&self) -> Commit<'_> {
-        let mut state = self.lock();
-        state.closed = true;
-        if let Home::Nowhere(nowhere) = &state.home {
-            return Commit::Done(nowhere.outcome());
-        }
-        if let Home::Cookie = state.home
-            && let Some(Saved(header)) = state.take_saved()
-        {
-            return Commit::Done(Ok(header));
-        }
-        drop(state);
-        self.inner.backend.commit(self)
-    }
-
-    /// A header that must go out even if the commit failed.
-    pub(crate) fn saved_header(&self) -> Option<HeaderValue> {
-        self.lock().saved_header()
-    }
-
-    /// Puts what the store holds by now in the place of what was loaded, and does everything again that
-    /// this request did.
-    pub(crate) fn rebase(&self, mut entries: Entries, base: Record) -> Result<(), Error> {
-        let mut done: Vec<Operation> = Vec::new();
-        loop {
-            let more = self.with_state(State::take_journal);
-            // No lock is held here: the functions of updates may look at the session itself.
-            for operation in &more {
-                operation.replay(&mut entries, self.format())?;
-            }
-            done.extend(more);
-            let mut state = self.lock();
-            if state.journal_length() == 0 {
-                state.rebase(entries, base, done);
-                return Ok(());
-            }
-        }
-    }
-
-    /// The id under which a store has it.
-    pub(crate) fn id(&self) -> Option<SessionId> {
-        self.with_state(|state| match &state.home {
-            Home::Store(stored) => match &stored.entry {
-                Entry::Live { id, .. } => Some(id.clone()),
-                Entry::None | Entry::Gone => None,
-            },
-            Home::Cookie | Home::Nowhere(_) => None,
-        })
-    }
-
-    /// Tells whoever wants to know what has happened to this session.
-    pub(crate) fn tell(&self, kind: EventKind) {
-        let (session, subject) = self.with_state(|state| {
-            let subject = state.subject(self.format());
-            (
-                state.handle(self.format()),
-                subject.or_else(|| state.left.as_ref().map(|left| left.subject.clone())),
-            )
-        });
-        self.config().observer.tell(&Event {
-            kind,
-            session,
-            subject: subject.as_deref(),
-            headers: None,
-        });
-    }
-
-    pub(crate) fn with_state<R>(&self, with: impl FnOnce(&mut State) -> R) -> R {
-        with(&mut self.lock())
-    }
-
-    fn format(&self) -> &Format {
-        self.inner.backend.format()
-    }
-
-    fn config(&self) -> &SessionConfig {
-        self.inner.backend.config()
-    }
-
-    fn read(&self) -> MutexGuard<'_, State> {
-        self.lock()
-    }
-
-    fn write_open(&self) -> Result<MutexGuard<'_, State>, Error> {
-        let state = self.lock();
-        if let Some(error) = state.nowhere() {
-            Err(error.clone())
-        } else if state.closed {
-            Err(Error::ResponseStarted)
-        } else {
-            Ok(state)
-        }
-    }
-
-    /// For methods that cannot fail: too late is a line in the log, and what cannot be kept at all fails the
-    /// response.
-    fn write_late(&self, method: &'static str) -> Option<MutexGuard<'_, State>> {
-        let error = match self.write_open() {
-            Ok(state) => return Some(state),
-            Err(error) => error,
-        };
-        tracing::warn!(method, %error, "session change lost");
-        self.lock().lose();
-        None
-    }
-
-    /// The session of an extractor that would claim something about the visitor.
-    ///
-    /// # Errors
-    ///
-    /// Why nobody knows anything.
-    pub(crate) fn known(self) -> Result<Self, Error> {
-        let state = self.read();
-        match state.nowhere() {
-            Some(error) if state.is_unknown() => Err(error.clone()),
-            _ => {
-                drop(state);
-                Ok(self)
-            }
-        }
-    }
-
-    /// A panic in another task cannot leave the state half changed, so a poisoned lock is fine.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.inner
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
