@@ -6,17 +6,20 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+#[path = "support/faulty.rs"]
+mod faulty;
 #[path = "support/stores.rs"]
 mod stores;
 
 use std::time::Duration;
 
 use cloakroom::{
-    Clock, Error, Layout, Login, MaxSessions, Refusal, SecretKey, Session, SessionConfig,
-    SessionManager, Status, UserSessions,
+    Clock, Error, Layout, Login, MaxSessions, OutagePolicy, Refusal, SecretKey, Session,
+    SessionConfig, SessionManager, Status, UserSessions,
     store::{MemoryStore, Store},
     testing::Browser,
 };
+use faulty::{ALL, Fault, Faulty};
 
 const KEY: &str = "a key of this test alone";
 
@@ -358,4 +361,43 @@ async fn s21_without_the_setting_there_is_no_list() {
     let list = UserSessions::in_store(MemoryStore::new());
     let twice = SessionConfig::default().user_sessions(list);
     assert!(SessionManager::stored(MemoryStore::new(), twice).is_err());
+}
+
+#[tokio::test]
+async fn p9_a_list_that_is_down_logs_nobody_out_and_lets_nobody_in() {
+    let clock = Clock::manual(1_800_000_000);
+    let faulty = Faulty::new(clock.clone());
+    let store = Store::new(faulty.clone()).without_breaker();
+    let config = SessionConfig::default()
+        .clock(clock)
+        .user_sessions(users().kept_in(store));
+    let open_with = |policy| {
+        let config = config.clone().on_outage(policy);
+        SessionManager::signed(SecretKey::new(KEY).unwrap(), config).unwrap()
+    };
+    let (require, degrade) = (
+        open_with(OutagePolicy::Require),
+        open_with(OutagePolicy::Degrade),
+    );
+    let mut browser = logged_in("alice", &require).await;
+    faulty.set(Fault::Unreachable, ALL);
+    let unavailable = open(&require, &browser).await.unwrap_err();
+    assert_eq!(unavailable.status(), 503);
+    let unknown = open(&degrade, &browser).await.unwrap();
+    assert!(unknown.is_unknown());
+    assert_eq!(unknown.subject(), None);
+    // A logout that cannot reach the list is none, and says so.
+    unknown.logout();
+    let mut response = http::Response::new(());
+    let failed = degrade.close(&unknown, response.headers_mut()).await;
+    assert_eq!(failed.unwrap_err().status(), 503);
+    browser.store(&response);
+    // Nor is a login.
+    let stranger = open(&require, &Browser::new()).await.unwrap();
+    stranger.login("bob").unwrap();
+    assert_eq!(stranger.save().await.unwrap_err().status(), 503);
+
+    faulty.set(Fault::None, ALL);
+    assert_eq!(who(&require, &browser).await.as_deref(), Some("alice"));
+    assert_eq!(require.sessions_of("bob").await.unwrap(), []);
 }
