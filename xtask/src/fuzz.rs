@@ -19,7 +19,7 @@ struct Target {
     hexadecimal: bool,
 }
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 8] = [
     Target {
         name: "cookie_header",
         files: &["werkzeug_cookie.json", "flask_flows.json"],
@@ -48,6 +48,12 @@ const TARGETS: [Target; 7] = [
         name: "record",
         files: &["flask_session_serialization.json"],
         fields: &["hex"],
+        hexadecimal: true,
+    },
+    Target {
+        name: "session_file",
+        files: &["cachelib_file.json", "cachelib_file_legacy.json"],
+        fields: &["file_hex"],
         hexadecimal: true,
     },
     Target {

@@ -18,6 +18,8 @@ use crate::store::Store;
 /// - a user may be held to a number of sessions.
 ///
 /// For sessions in a store the list is kept beside them; for sessions in a cookie it needs a store of its own.
+/// If that cannot be asked, nobody knows whether such a session is good: what then happens is the
+/// [`OutagePolicy`](crate::OutagePolicy)'s to say. A login that Flask made is on no list.
 ///
 /// ```
 /// use cloakroom::{MaxSessions, SecretKey, SessionConfig, SessionLayer, UserSessions, store::MemoryStore};
