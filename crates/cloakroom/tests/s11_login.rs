@@ -6,6 +6,9 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+#[path = "support/visit.rs"]
+mod visit;
+
 use std::time::Duration;
 
 use cloakroom::{
@@ -14,6 +17,7 @@ use cloakroom::{
     store::{MemoryStore, Store},
     testing::Browser,
 };
+use visit::request;
 
 const START: u64 = 1_800_000_000;
 
@@ -51,23 +55,6 @@ fn encrypted() -> (Clock, SessionManager) {
     let config = SessionConfig::default().clock(clock.clone());
     let key = SecretKey::new("a key of this test alone").unwrap();
     (clock, SessionManager::encrypted(key, config).unwrap())
-}
-
-async fn request<R>(
-    manager: &SessionManager,
-    browser: &mut Browser,
-    with: impl FnOnce(&Session) -> R,
-) -> R {
-    let request = browser.request(http::Request::new(()));
-    let session = manager.open(request.headers()).await.unwrap();
-    let result = with(&session);
-    let mut response = http::Response::new(());
-    manager
-        .close(&session, response.headers_mut())
-        .await
-        .unwrap();
-    browser.store(&response);
-    result
 }
 
 #[tokio::test]

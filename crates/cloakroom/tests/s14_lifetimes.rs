@@ -6,12 +6,16 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+#[path = "support/visit.rs"]
+mod visit;
+
 use std::time::Duration;
 
 use cloakroom::{
     AssuranceLevel, Clock, Error, Layout, Refresh, Refusal, SecretKey, Session, SessionConfig,
     SessionManager, Status, store::MemoryStore, testing::Browser,
 };
+use visit::request;
 
 const START: u64 = 1_800_000_000; // 2027-01-15T08:00:00Z
 const HOUR: Duration = Duration::from_secs(3600);
@@ -46,24 +50,6 @@ fn rooms(config: &SessionConfig) -> [(&'static str, Clock, SessionManager); 5] {
         stored("native", Layout::Native),
         stored("sealed", Layout::Sealed),
     ]
-}
-
-/// One request: what it does, and what its response does to the browser's cookies.
-async fn request<R>(
-    manager: &SessionManager,
-    browser: &mut Browser,
-    with: impl FnOnce(&Session) -> R,
-) -> R {
-    let request = browser.request(http::Request::new(()));
-    let session = manager.open(request.headers()).await.unwrap();
-    let result = with(&session);
-    let mut response = http::Response::new(());
-    manager
-        .close(&session, response.headers_mut())
-        .await
-        .unwrap();
-    browser.store(&response);
-    result
 }
 
 fn refusal(session: &Session) -> Option<Refusal> {

@@ -6,6 +6,9 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+#[path = "support/visit.rs"]
+mod visit;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -17,6 +20,7 @@ use cloakroom::{
     store::{MemoryStore, Store},
     testing::Browser,
 };
+use visit::request;
 
 type Log = Arc<Mutex<Vec<(EventKind, Option<String>)>>>;
 
@@ -33,23 +37,6 @@ fn config(log: &Log, clock: &Clock) -> SessionConfig {
 fn told(log: &Log) -> Vec<EventKind> {
     let told = std::mem::take(&mut *log.lock().unwrap());
     told.into_iter().map(|(kind, _)| kind).collect()
-}
-
-async fn request(
-    manager: &SessionManager,
-    browser: &mut Browser,
-    with: impl FnOnce(&Session),
-) -> Session {
-    let request = browser.request(http::Request::new(()));
-    let session = manager.open(request.headers()).await.unwrap();
-    with(&session);
-    let mut response = http::Response::new(());
-    manager
-        .close(&session, response.headers_mut())
-        .await
-        .unwrap();
-    browser.store(&response);
-    session
 }
 
 #[tokio::test]
