@@ -10,7 +10,7 @@
 use std::{hint::black_box, time::Duration};
 
 use cloakroom::{
-    SecretKey, SessionConfig, SessionManager, UserSessions,
+    MaxSessions, SecretKey, SessionConfig, SessionManager, UserSessions,
     store::{MemoryStore, Store},
 };
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -94,7 +94,9 @@ fn login(criterion: &mut Criterion) {
     for (name, list) in [("login", false), ("login listed", true)] {
         let mut config = SessionConfig::default();
         if list {
-            config = config.user_sessions(UserSessions::new());
+            // At the limit, so that each login also ends the oldest session.
+            let limited = UserSessions::new().max_sessions(MaxSessions::EndOldest(5));
+            config = config.user_sessions(limited);
         }
         let manager = SessionManager::stored(MemoryStore::new(), config).unwrap();
         group.bench_function(name, |bencher| {
