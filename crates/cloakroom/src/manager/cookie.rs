@@ -107,7 +107,8 @@ impl CookieSessions {
             }),
             _ => None,
         });
-        registration.check(session, began).await
+        // Boxed, so that those who keep no list carry no room for the question.
+        Box::pin(registration.check(session, began)).await
     }
 
     pub(super) fn session(self: &Arc<Self>, entries: Entries, status: Status) -> Session {

@@ -126,7 +126,7 @@ impl StoredSessions {
         let began = state.created(self.codec.format());
         let session = Session::new(state, self.clone());
         if let Some(registration) = &self.registration
-            && let Some(refusal) = registration.check(&session, began).await?
+            && let Some(refusal) = Box::pin(registration.check(&session, began)).await?
         {
             return Ok(Err(refusal));
         }
