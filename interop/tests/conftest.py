@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import socket
+import string
 import subprocess
 import sys
 import time
@@ -140,6 +141,14 @@ class Site:
     def flashes(self, jar):
         """The waiting flash messages as [category, message]; reading consumes them."""
         return self.get(jar, "/flash/messages").json()
+
+
+def changed_at(token, at):
+    """A token with another character at a place: one whose first bit differs, as the last bits may mean nothing."""
+    alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    characters = list(token)
+    characters[at] = alphabet[alphabet.find(characters[at]) ^ 32]
+    return "".join(characters)
 
 
 def expect(status, response):

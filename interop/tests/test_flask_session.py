@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 
 import oracle
 import pytest
-from conftest import expect
+from conftest import changed_at, expect
 from sessions import same
 from stores import DATABASES, KINDS, LIFETIME, both, browser, cookie_of, settings
 
@@ -251,8 +251,7 @@ def test_a_signed_id_from_here_is_good_there_and_a_changed_one_in_neither(site, 
                 assert there.session(jar) == here.session(jar) == {"user": "alice"}
                 there.do(jar, "permanent/on")
                 assert cookie_of(jar) == cookie  # an HMAC-SHA1 of the same id by the same key
-            turned = signature[:-2] + ("A" if signature[-2] != "A" else "B") + signature[-1]
-            for wrong in [session_id, f"{session_id}.", f"{session_id}.{turned}", f"A{cookie[1:]}"]:
+            for wrong in [session_id, f"{session_id}.", changed_at(cookie, -1), changed_at(cookie, 0)]:
                 with browser(wrong) as jar:
                     assert here.session(jar) == there.session(jar) == {}, wrong
 
