@@ -4,10 +4,9 @@
 //! spelling; [`Leniency::Lenient`] takes all that Python takes, which skips foreign characters, ignores unused bits and
 //! stops at padding. Nothing that Python writes needs the leniency.
 
-use ::base64::{Engine, engine::general_purpose};
+mod alphabet;
 
-const URL_SAFE: general_purpose::GeneralPurpose = general_purpose::URL_SAFE_NO_PAD;
-const STANDARD: general_purpose::GeneralPurpose = general_purpose::STANDARD;
+use self::alphabet::{Alphabet, STANDARD, URL_SAFE, decoded_length, encoded_length};
 
 /// How much of Python's tolerance a reader has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +33,7 @@ pub struct Base64Error;
 /// ```
 #[doc(alias = "base64_encode")]
 pub fn encode(bytes: impl AsRef<[u8]>) -> String {
-    URL_SAFE.encode(bytes)
+    text(&URL_SAFE, bytes.as_ref())
 }
 
 /// Reads the URL-safe alphabet without padding: itsdangerous' `base64_decode` of bytes.
@@ -56,8 +55,8 @@ pub fn encode(bytes: impl AsRef<[u8]>) -> String {
 pub fn decode(text: impl AsRef<[u8]>, leniency: Leniency) -> Result<Vec<u8>, Base64Error> {
     let text = text.as_ref();
     match leniency {
-        Leniency::Strict => URL_SAFE.decode(text).map_err(|_| Base64Error),
-        Leniency::Lenient => lenient_vec(text, url_safe_sextet, missing_padding(text)),
+        Leniency::Strict => strict_vec(&URL_SAFE, text),
+        Leniency::Lenient => lenient_vec(text, any_sextet, missing_padding(text)),
     }
 }
 
@@ -80,7 +79,9 @@ pub fn decode_text(text: &str, leniency: Leniency) -> Result<Vec<u8>, Base64Erro
 /// Writes bytes in the standard alphabet (`+`, `/`) with padding: Python's `base64.b64encode`.
 #[doc(alias = "b64encode")]
 pub fn encode_standard(bytes: impl AsRef<[u8]>) -> String {
-    STANDARD.encode(bytes)
+    let mut text = text(&STANDARD, bytes.as_ref());
+    text.push_str(&"==="[..missing_padding(text.as_bytes())]);
+    text
 }
 
 /// Reads the standard alphabet with padding: Python's `base64.b64decode`.
@@ -93,22 +94,27 @@ pub fn encode_standard(bytes: impl AsRef<[u8]>) -> String {
 pub fn decode_standard(text: impl AsRef<[u8]>, leniency: Leniency) -> Result<Vec<u8>, Base64Error> {
     let text = text.as_ref();
     match leniency {
-        Leniency::Strict => STANDARD.decode(text).map_err(|_| Base64Error),
-        Leniency::Lenient => lenient_vec(text, standard_sextet, 0),
+        Leniency::Strict if text.len() % 4 != 0 => Err(Base64Error),
+        Leniency::Strict => {
+            let unpadded = match text {
+                [unpadded @ .., b'=', b'='] | [unpadded @ .., b'='] => unpadded,
+                unpadded => unpadded,
+            };
+            strict_vec(&STANDARD, unpadded)
+        }
+        Leniency::Lenient => lenient_vec(text, |character| STANDARD.sextet(character), 0),
     }
 }
 
 /// Appends the URL-safe text of the bytes.
 pub(crate) fn encode_into(out: &mut Vec<u8>, bytes: &[u8]) {
     let start = out.len();
-    let length = (bytes.len() / 3 * 4) + [0, 2, 3][bytes.len() % 3];
-    out.resize(start + length, 0);
-    let written = URL_SAFE.encode_slice(bytes, &mut out[start..]);
-    debug_assert_eq!(written, Ok(length));
+    out.resize(start + encoded_length(bytes.len()), 0);
+    URL_SAFE.encode(bytes, &mut out[start..]);
 }
 
-/// The bytes that [`decode_small`] can hand out, plus what the decoder rounds its estimate up by.
-pub(crate) const SMALL: usize = 66;
+/// The most bytes that [`decode_small`] can hand out.
+pub(crate) const SMALL: usize = 64;
 
 /// Decodes at most 64 bytes without allocating; `None` if it is more or not base64.
 pub(crate) fn decode_small<'b>(
@@ -117,10 +123,14 @@ pub(crate) fn decode_small<'b>(
     buffer: &'b mut [u8; SMALL],
 ) -> Option<&'b [u8]> {
     let length = match leniency {
-        Leniency::Strict => URL_SAFE.decode_slice(text, buffer).ok()?,
+        Leniency::Strict => {
+            let length = decoded_length(text.len());
+            URL_SAFE.decode(text, buffer.get_mut(..length)?)?;
+            length
+        }
         Leniency::Lenient => {
             let mut length = 0;
-            let decoded = lenient(text, url_safe_sextet, missing_padding(text), |byte| {
+            let decoded = lenient(text, any_sextet, missing_padding(text), |byte| {
                 let slot = buffer.get_mut(length)?;
                 *slot = byte;
                 length += 1;
@@ -129,7 +139,7 @@ pub(crate) fn decode_small<'b>(
             decoded.map(|()| length)?
         }
     };
-    buffer.get(..length.min(64)).filter(|_| length <= 64)
+    buffer.get(..length)
 }
 
 /// The number that at most 8 bytes are, the first one the highest; `None` if it is more or not base64.
@@ -145,12 +155,9 @@ pub(crate) fn decode_number(text: &[u8], leniency: Leniency) -> Option<u64> {
     if text.len() > 11 || unused == 6 {
         return None;
     }
-    let bits = text
-        .iter()
-        .try_fold(0_u128, |bits, &character| match character {
-            b'+' | b'/' => None,
-            _ => Some(bits << 6 | u128::from(url_safe_sextet(character)?)),
-        })?;
+    let bits = text.iter().try_fold(0_u128, |bits, &character| {
+        Some(bits << 6 | u128::from(URL_SAFE.sextet(character)?))
+    })?;
     let number = u64::try_from(bits >> unused).ok()?;
     (u128::from(number) << unused == bits).then_some(number)
 }
@@ -158,6 +165,19 @@ pub(crate) fn decode_number(text: &[u8], leniency: Leniency) -> Option<u64> {
 /// How many `=` itsdangerous appends, counting foreign characters as well.
 fn missing_padding(text: &[u8]) -> usize {
     text.len().wrapping_neg() % 4
+}
+
+fn text(alphabet: &Alphabet, bytes: &[u8]) -> String {
+    let mut text = vec![0; encoded_length(bytes.len())];
+    alphabet.encode(bytes, &mut text);
+    // All of them are ASCII.
+    String::from_utf8(text).unwrap_or_default()
+}
+
+fn strict_vec(alphabet: &Alphabet, text: &[u8]) -> Result<Vec<u8>, Base64Error> {
+    let mut bytes = vec![0; decoded_length(text.len())];
+    alphabet.decode(text, &mut bytes).ok_or(Base64Error)?;
+    Ok(bytes)
 }
 
 fn lenient_vec(
@@ -214,23 +234,9 @@ fn lenient(
     (position == 0).then_some(())
 }
 
-fn standard_sextet(character: u8) -> Option<u8> {
-    match character {
-        b'A'..=b'Z' => Some(character - b'A'),
-        b'a'..=b'z' => Some(character - b'a' + 26),
-        b'0'..=b'9' => Some(character - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    }
-}
-
-fn url_safe_sextet(character: u8) -> Option<u8> {
-    match character {
-        b'-' => Some(62),
-        b'_' => Some(63),
-        other => standard_sextet(other),
-    }
+/// Python takes the URL-safe characters for the standard ones, and those for themselves.
+fn any_sextet(character: u8) -> Option<u8> {
+    (URL_SAFE.sextet(character)).or_else(|| STANDARD.sextet(character))
 }
 
 #[cfg(test)]
