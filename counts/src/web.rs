@@ -86,6 +86,8 @@ where
 {
     let prepare = || {
         let mut request = Request::new(());
+        // Servers and routers have put something into a request before a layer sees it.
+        request.extensions_mut().insert(());
         if cookie {
             let session = manager.new_session();
             visitor(&session);
