@@ -42,15 +42,13 @@ pub(crate) fn check() -> Result<(), Failure> {
     let old = Numbers::read()?;
     print!("{}", table(&new));
     let judgement = judge(&old.counts, &new);
-    for line in judgement.better.iter().chain(&judgement.worse) {
-        println!("   {line}");
-    }
+    judgement.show();
     if !judgement.better.is_empty() {
         println!("   `cargo xtask counts --accept` keeps what got better");
     }
-    if judgement.worse.is_empty() {
+    let Some(first) = judgement.worse.first() else {
         return Ok(());
-    }
+    };
     if old.tools != tools {
         println!(
             "   the numbers were taken with {}, these with {tools}",
@@ -58,9 +56,11 @@ pub(crate) fn check() -> Result<(), Failure> {
         );
     }
     Err(Failure::new(format!(
-        "{}; if it is on purpose, `cargo xtask counts --accept` writes the new numbers into {}",
-        judgement.worse.join("; "),
-        NUMBERS
+        "{} as listed above, the first is `{first}`; if it is on purpose, `cargo xtask counts --accept` writes the new numbers into {NUMBERS}",
+        match judgement.worse.len() {
+            1 => "1 count is worse".to_owned(),
+            more => format!("{more} counts are worse"),
+        }
     )))
 }
 
@@ -75,10 +75,7 @@ pub(crate) fn accept() -> Result<(), Failure> {
     print!("{}", table(&counts));
     // A first file has nothing to be compared with.
     if let Ok(old) = Numbers::read() {
-        let judgement = judge(&old.counts, &counts);
-        for line in judgement.better.iter().chain(&judgement.worse) {
-            println!("   {line}");
-        }
+        judge(&old.counts, &counts).show();
     }
     Numbers { tools, counts }.write()
 }
@@ -143,6 +140,17 @@ impl Numbers {
 struct Judgement {
     worse: Vec<String>,
     better: Vec<String>,
+}
+
+impl Judgement {
+    fn show(&self) {
+        for line in &self.better {
+            println!("   better  {line}");
+        }
+        for line in &self.worse {
+            println!("   WORSE   {line}");
+        }
+    }
 }
 
 fn judge(old: &Counts, new: &Counts) -> Judgement {
