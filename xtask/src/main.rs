@@ -3,6 +3,7 @@
 
 mod bench;
 mod browser;
+mod counts;
 mod databases;
 mod deny;
 mod documents;
@@ -25,6 +26,8 @@ Usage: cargo xtask COMMAND
   bench                  time the library, its floor and itsdangerous; print one table with ratios
   bench --stores [STORE]…
                          time all stores, or the named ones, beside the plain calls of their clients
+  counts [--accept]      count instructions and allocations and hold them against counts/numbers.json, or
+                         write them there
   fuzz [--seconds N] [--keep] [TARGET]…
                          run each fuzz target, or the named ones, for N seconds (60 unless told), and
                          keep the inputs that reach what others do not in fuzz/corpus
@@ -49,6 +52,8 @@ fn dispatch(arguments: &[&str]) -> Result<(), Failure> {
         ["test", rest @ ..] => test::run(&chosen_steps(rest)?),
         ["bench"] => bench::run(),
         ["bench", "--stores", names @ ..] => bench::stores(names),
+        ["counts"] => counts::check(),
+        ["counts", "--accept"] => counts::accept(),
         ["fuzz", rest @ ..] => {
             let (seconds, keep, targets) = fuzz_arguments(rest)?;
             fuzz::run(seconds, keep, &targets)

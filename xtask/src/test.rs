@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::databases::{self, Databases};
 use crate::shell::{self, Failure, cargo};
-use crate::{browser, deny, documents, interop, output, python};
+use crate::{browser, counts, deny, documents, interop, output, python};
 
 /// One check: what `--only` calls it, what it shows, the steps it needs done before, how it is done.
 struct Step {
@@ -81,6 +81,12 @@ const STEPS: &[Step] = &[
         about: "the examples in the documentation run",
         needs: &["build"],
         check: doctest,
+    },
+    Step {
+        name: "counts",
+        about: "no instruction or allocation count got worse by more than 5 %",
+        needs: &[],
+        check: counts::check,
     },
     Step {
         name: "browser",

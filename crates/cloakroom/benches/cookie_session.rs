@@ -12,26 +12,22 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+/// `cargo xtask counts` counts beside the same floor.
+#[path = "../../../counts/src/floor.rs"]
+mod floor;
 #[path = "../tests/support/now.rs"]
 #[allow(dead_code)]
 mod now;
 
 use std::hint::black_box;
 
-use aes_gcm_siv::{Aes256GcmSiv, Nonce, Tag, aead::AeadInOut};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use cloakroom::{
     Clock, Key, SecretKey, SessionConfig, SessionManager,
-    token::{
-        encrypted::Padding,
-        payload::{self, Compression},
-    },
+    token::{encrypted::Padding, payload::Compression},
 };
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderValue, header};
 use now::Now;
-use sha1::Sha1;
 
 const NOW: u64 = 1_700_000_000;
 const VISITS: Key<u64> = Key::new("visits");
@@ -97,88 +93,8 @@ fn filled(name: &'static str, size: usize, manager: SessionManager) -> Case {
     }
 }
 
-/// The HMAC that the cookie is signed with, its key absorbed.
-fn keyed() -> Hmac<Sha1> {
-    let mut derivation = Hmac::<Sha1>::new_from_slice(SECRET.as_bytes()).unwrap();
-    derivation.update(b"cookie-session");
-    Hmac::new_from_slice(&derivation.finalize().into_bytes()).unwrap()
-}
-
-fn floor_open(key: &Hmac<Sha1>, token: &[u8], compressed: bool) -> Vec<u8> {
-    let signature_at = token.len() - 28;
-    let mut signature = [0; 20];
-    URL_SAFE_NO_PAD
-        .decode_slice(&token[signature_at + 1..], &mut signature)
-        .unwrap();
-    let mut mac = key.clone();
-    mac.update(&token[..signature_at]);
-    mac.verify_slice(&signature).unwrap();
-    let payload = &token[..signature_at - 7];
-    match compressed {
-        false => URL_SAFE_NO_PAD.decode(payload).unwrap(),
-        true => payload::decode(payload, cloakroom::token::Leniency::Strict, 1 << 20).unwrap(),
-    }
-}
-
-fn floor_save(key: &Hmac<Sha1>, json: &[u8], compressed: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(json.len() * 4 / 3 + 64);
-    match compressed {
-        true => payload::encode_into(&mut out, json, Compression::Auto),
-        false => {
-            out.resize(json.len().div_ceil(3) * 4, 0);
-            let length = URL_SAFE_NO_PAD.encode_slice(json, &mut out).unwrap();
-            out.truncate(length);
-        }
-    }
-    out.extend_from_slice(b".ZVPxAA");
-    let mut mac = key.clone();
-    mac.update(&out);
-    out.push(b'.');
-    let mut signature = [0; 27];
-    URL_SAFE_NO_PAD
-        .encode_slice(mac.finalize().into_bytes(), &mut signature)
-        .unwrap();
-    out.extend_from_slice(&signature);
-    out
-}
-
-/// Base64 and the AEAD, of a token whose content begins after nonce, times and flags.
-fn floor_decrypt(cipher: &Aes256GcmSiv, token: &[u8]) -> Vec<u8> {
-    let mut raw = URL_SAFE_NO_PAD.decode(&token[3..]).unwrap();
-    let (nonce, rest) = raw.split_first_chunk_mut::<12>().unwrap();
-    let (text, tag) = rest.split_last_chunk_mut::<16>().unwrap();
-    let (nonce, tag) = (Nonce::from(*nonce), Tag::from(*tag));
-    cipher
-        .decrypt_inout_detached(&nonce, b"v1.", text.into(), &tag)
-        .unwrap();
-    raw
-}
-
-fn floor_encrypt(cipher: &Aes256GcmSiv, json: &[u8]) -> Vec<u8> {
-    let mut raw = Vec::with_capacity(12 + 19 + json.len() + 16);
-    raw.resize(12 + 19, 0);
-    getrandom::fill(&mut raw[..12]).unwrap();
-    raw.extend_from_slice(json);
-    let (nonce, text) = raw.split_first_chunk_mut::<12>().unwrap();
-    let nonce = Nonce::from(*nonce);
-    let tag = cipher
-        .encrypt_inout_detached(&nonce, b"v1.", text.into())
-        .unwrap();
-    raw.extend_from_slice(&tag);
-    let mut out = vec![0; 3 + raw.len().div_ceil(3) * 4];
-    out[..3].copy_from_slice(b"v1.");
-    let length = URL_SAFE_NO_PAD.encode_slice(&raw, &mut out[3..]).unwrap();
-    out.truncate(3 + length);
-    out
-}
-
-/// Any key will do: the floor opens what the floor made.
-fn cipher() -> Aes256GcmSiv {
-    Aes256GcmSiv::new(&[7; 32].into())
-}
-
 fn encrypted(criterion: &mut Criterion) {
-    let cipher = cipher();
+    let floor = floor::Encrypted::new();
     let cases = [
         encrypted_case("small", 0, Padding::default()),
         encrypted_case("1 KB", 1024, Padding::default()),
@@ -189,9 +105,9 @@ fn encrypted(criterion: &mut Criterion) {
         let length = json.len();
         let mut group =
             criterion.benchmark_group(format!("encrypted {} ({length} bytes of JSON)", case.name));
-        let floor_token = floor_encrypt(&cipher, json);
+        let floor_token = floor.save(json);
         group.bench_function("open floor", |bencher| {
-            bencher.iter(|| floor_decrypt(&cipher, black_box(&floor_token)));
+            bencher.iter(|| floor.open(black_box(&floor_token)));
         });
         group.bench_function("open", |bencher| {
             bencher.iter(|| {
@@ -201,7 +117,7 @@ fn encrypted(criterion: &mut Criterion) {
             });
         });
         group.bench_function("save floor", |bencher| {
-            bencher.iter(|| floor_encrypt(&cipher, black_box(json)));
+            bencher.iter(|| floor.save(black_box(json)));
         });
         let changed = case.manager.open_now(&case.headers);
         changed.insert(VISITS, 4).unwrap();
@@ -213,7 +129,7 @@ fn encrypted(criterion: &mut Criterion) {
 }
 
 fn benches(criterion: &mut Criterion) {
-    let key = keyed();
+    let floor = floor::Signed::new();
     let cases = [
         case("small", 0, Compression::Auto),
         case("1 KB", 1024, Compression::Never),
@@ -229,10 +145,13 @@ fn benches(criterion: &mut Criterion) {
         json,
     } in &cases
     {
-        let compressed = token[0] == b'.';
+        let compression = match token[0] {
+            b'.' => Compression::Auto,
+            _ => Compression::Never,
+        };
         let mut group = criterion.benchmark_group(format!("{name} ({} bytes of JSON)", json.len()));
         group.bench_function("open floor", |bencher| {
-            bencher.iter(|| floor_open(&key, black_box(token), compressed));
+            bencher.iter(|| floor.open(black_box(token)));
         });
         group.bench_function("open", |bencher| {
             bencher.iter(|| {
@@ -249,7 +168,7 @@ fn benches(criterion: &mut Criterion) {
             });
         });
         group.bench_function("save floor", |bencher| {
-            bencher.iter(|| floor_save(&key, black_box(json), compressed));
+            bencher.iter(|| floor.save(black_box(json), compression));
         });
         let changed = manager.open_now(headers);
         changed.insert(VISITS, 4).unwrap();
