@@ -355,7 +355,7 @@ impl SessionManager {
         if self.registration().is_some()
             && let Some(agent) = headers.get(USER_AGENT)
         {
-            let agent = String::from_utf8_lossy(agent.as_bytes()).into_owned();
+            let agent = String::from_utf8_lossy(agent.as_bytes()).into();
             session.with_state(|state| state.agent = Some(agent));
         }
     }

@@ -1,6 +1,11 @@
 use std::ops::Range;
 
-use super::{TaggedJson, tag::Kind, tagged::items};
+use super::{
+    TaggedJson,
+    document::{short, slice_bytes},
+    tag::Kind,
+    tagged::items,
+};
 use crate::{
     json::{JsonError, Limits, RawText, Scanner, Token},
     value::{Dict, Text, Value},
@@ -18,25 +23,22 @@ pub(crate) enum Content<E> {
 /// A key: where it stands in the document, or its text if that had escapes.
 pub(crate) enum IndexedKey {
     Plain(Range<u32>),
-    Escaped(Text),
+    Escaped(Box<Text>),
 }
 
 impl IndexedKey {
     /// The key's bytes in WTF-8, whose order is Python's order of text.
     #[inline]
-    pub(crate) fn bytes<'a>(&'a self, document: &'a str) -> &'a [u8] {
+    pub(crate) fn bytes<'a>(&'a self, document: &'a [u8]) -> &'a [u8] {
         match self {
-            Self::Plain(range) => document
-                .as_bytes()
-                .get(range.start as usize..range.end as usize)
-                .unwrap_or_default(),
+            Self::Plain(range) => slice_bytes(document, range),
             Self::Escaped(text) => text.as_wtf8(),
         }
     }
 
-    fn new(raw: &RawText, scanner: &Scanner<'_>) -> Self {
+    pub(super) fn new(raw: &RawText, scanner: &Scanner<'_>) -> Self {
         if raw.escaped {
-            Self::Escaped(raw.to_text(scanner))
+            Self::Escaped(raw.to_text(scanner).into())
         } else {
             Self::Plain(short(&raw.range))
         }
@@ -51,13 +53,6 @@ pub(crate) fn slice<'a>(document: &'a str, range: &Range<u32>) -> &'a str {
         .unwrap_or_default()
 }
 
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "documents of 4 GiB and more are refused"
-)]
-fn short(range: &Range<usize>) -> Range<u32> {
-    range.start as u32..range.end as u32
-}
 
 /// Checks the whole document, tags included, and hands out where keys and values of the top level
 /// are.
@@ -84,7 +79,7 @@ pub(super) fn index<E>(
     let mut key = scanner.first_key()?;
     while let Some(raw) = key {
         let key_here = IndexedKey::new(&raw, &scanner);
-        only_tags &= tag(format, key_here.bytes(text)).is_some();
+        only_tags &= tag(format, key_here.bytes(text.as_bytes())).is_some();
         let start = scanner.position();
         skip(format, &mut scanner, text)?;
         entries.push(entry(key_here, short(&(start..scanner.position()))));
@@ -141,7 +136,7 @@ fn skip_object(
     let mut key = scanner.first_key()?;
     while let Some(raw) = key {
         let here = IndexedKey::new(&raw, scanner);
-        let kind = tag(format, here.bytes(text));
+        let kind = tag(format, here.bytes(text.as_bytes()));
         doubtful &= kind.is_some_and(|kind| count > 0 || !surely_fits(kind, scanner.peek()));
         count += 1;
         skip(format, scanner, text)?;

@@ -117,8 +117,10 @@ impl Registration {
                 locator: locator.map(str::to_owned),
                 expires,
                 level: state.login.as_ref().and_then(|login| login.level),
-                agent: (state.login.as_ref())
-                    .and_then(|login| login.agent.clone().or(state.agent.clone())),
+                agent: state.login.as_ref().and_then(|login| {
+                    let noted = || state.agent.as_deref().map(str::to_owned);
+                    login.agent.clone().or_else(noted)
+                }),
                 address: state.login.as_ref().and_then(|login| login.address.clone()),
             };
             let before = state.left.as_ref().filter(|left| left.subject == subject);

@@ -48,7 +48,7 @@ enum Slot {
     /// Untouched: a range of the document.
     Document(Range<u32>),
     /// Untouched, from a document that had to be read as a whole.
-    Decoded(Value),
+    Decoded(Box<Value>),
     /// Set in this request.
     Changed(Box<Changed>),
 }
@@ -131,7 +131,7 @@ impl Entries {
                     let place = entries.next_place();
                     match entry.key {
                         Some(key) => entries.list.push(Entry {
-                            key: IndexedKey::Escaped(key),
+                            key,
                             slot: Slot::Document(entry.value_bytes),
                             place,
                         }),
@@ -148,8 +148,8 @@ impl Entries {
                     let place = entries.next_place();
                     match key {
                         Value::Text(key) => entries.list.push(Entry {
-                            key: IndexedKey::Escaped(key),
-                            slot: Slot::Decoded(value),
+                            key: IndexedKey::Escaped(key.into()),
+                            slot: Slot::Decoded(value.into()),
                             place,
                         }),
                         key => entries
@@ -167,19 +167,18 @@ impl Entries {
 
     /// Puts the entries in order; of one key the last counts. What Flask wrote is in order already.
     fn sort(&mut self) {
-        let document = self.document.text();
-        let key = |entry: &'_ Entry| entry.key.bytes(document).to_vec();
-        if self
-            .list
-            .is_sorted_by(|left, right| left.key.bytes(document) < right.key.bytes(document))
-        {
+        let (document, list) = (self.document.bytes(), &mut self.list);
+        let compare = |left: &Entry, right: &Entry| {
+            let left = left.key.bytes(document);
+            left.cmp(right.key.bytes(document))
+        };
+        if list.is_sorted_by(|left, right| compare(left, right).is_lt()) {
             return;
         }
-        self.list.sort_by_cached_key(key);
-        self.list.reverse();
-        self.list
-            .dedup_by(|left, right| left.key.bytes(document) == right.key.bytes(document));
-        self.list.reverse();
+        list.sort_by(compare);
+        list.reverse();
+        list.dedup_by(|left, right| compare(left, right).is_eq());
+        list.reverse();
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -234,7 +233,7 @@ impl Entries {
             }
             Err(index) => {
                 let entry = Entry {
-                    key: IndexedKey::Escaped(text()),
+                    key: IndexedKey::Escaped(text().into()),
                     slot: Slot::Changed(Box::new(changed)),
                     place: self.next_place(),
                 };
@@ -343,11 +342,12 @@ impl Entries {
             let key = key.to_string();
             |source| Error::Write { key, source }
         };
-        let mut parts: Vec<(u32, Cow<'_, [u8]>, Cow<'_, [u8]>)> = Vec::new();
+        let mut keys = Vec::with_capacity(32 * self.list.len());
+        let mut parts: Vec<(u32, Range<usize>, Cow<'_, [u8]>)> = Vec::with_capacity(self.len());
         for entry in &self.list {
             let text = self.key_text(entry);
-            let mut key = Vec::with_capacity(32);
-            format.write_key(&mut key, &text).map_err(named(&text))?;
+            let start = keys.len();
+            format.write_key(&mut keys, &text).map_err(named(&text))?;
             let value = match &entry.slot {
                 Slot::Decoded(value) => {
                     let mut encoded = Vec::new();
@@ -356,13 +356,17 @@ impl Entries {
                 }
                 Slot::Document(_) | Slot::Changed(_) => Cow::Borrowed(self.encoded(entry)),
             };
-            parts.push((entry.place, Cow::Owned(key), value));
+            parts.push((entry.place, start..keys.len(), value));
         }
         for other in &self.others {
-            parts.push((other.place, (&other.key).into(), (&other.value).into()));
+            let start = keys.len();
+            keys.extend_from_slice(&other.key);
+            parts.push((other.place, start..keys.len(), (&other.value).into()));
         }
         parts.sort_unstable_by_key(|(place, ..)| *place);
-        let entries = parts.iter().map(|(_, key, value)| (&**key, &**value));
+        let entries = parts
+            .iter()
+            .map(|(_, key, value)| (keys.get(key.clone()).unwrap_or_default(), &**value));
         format.assemble(out, entries).map_err(Error::Unwritable)
     }
 
@@ -394,14 +398,14 @@ impl Entries {
     }
 
     fn find(&self, key: &[u8]) -> Result<usize, usize> {
-        let document = self.document.text();
+        let document = self.document.bytes();
         self.list
             .binary_search_by(|entry| entry.key.bytes(document).cmp(key))
     }
 
     fn key_text<'a>(&'a self, entry: &'a Entry) -> Cow<'a, Text> {
         match &entry.key {
-            IndexedKey::Plain(range) => Cow::Owned(slice(self.document.text(), range).into()),
+            IndexedKey::Plain(range) => Cow::Owned(self.document.text(range).into()),
             IndexedKey::Escaped(text) => Cow::Borrowed(text),
         }
     }
@@ -418,13 +422,13 @@ impl Entries {
     fn value(&self, format: &Format, entry: &Entry) -> Value {
         match (&entry.slot, format) {
             (Slot::Changed(changed), _) => changed.value.clone(),
-            (Slot::Decoded(value), _) => value.clone(),
+            (Slot::Decoded(value), _) => (**value).clone(),
             // Opening the session has checked that every entry can be read.
             (Slot::Document(range), Format::Stored(format)) => {
                 format.read(self.document.slice(range)).unwrap_or_default()
             }
             (Slot::Document(range), Format::Tagged(format)) => {
-                let json = slice(self.document.text(), range);
+                let json = self.document.text(range);
                 match json.parse::<i64>() {
                     // An id or a counter, as most entries are, needs no reader.
                     Ok(int) => Value::from(int),
@@ -436,12 +440,12 @@ impl Entries {
 }
 
 impl Document {
-    /// The text, if it is one.
+    /// A part that is text.
     #[inline]
-    fn text(&self) -> &str {
+    fn text(&self, range: &Range<u32>) -> &str {
         match self {
-            Self::Text(text) => text,
-            Self::Bytes(_) => "",
+            Self::Text(text) => slice(text, range),
+            Self::Bytes(_) => str::from_utf8(self.slice(range)).unwrap_or_default(),
         }
     }
 

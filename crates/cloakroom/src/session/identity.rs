@@ -65,7 +65,7 @@ impl Session {
             Some(level) => state.insert(format, LEVEL, u64::from(level).into())?,
             None => drop(state.remove(format, LEVEL)),
         }
-        state.login = Some(login);
+        state.login = Some(Box::new(login));
         state.regenerated = true;
         Ok(())
     }

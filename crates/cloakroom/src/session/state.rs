@@ -23,11 +23,11 @@ pub(crate) struct State {
     pub(crate) home: Home,
     pub(crate) activity: Activity,
     /// The login of this request, until it is saved.
-    pub(crate) login: Option<Login>,
+    pub(crate) login: Option<Box<Login>>,
     /// Who was logged in before this request logged them out, or in anew.
-    pub(crate) left: Option<Left>,
+    pub(crate) left: Option<Box<Left>>,
     /// What the browser calls itself, where that is kept with a login.
-    pub(crate) agent: Option<String>,
+    pub(crate) agent: Option<Box<str>>,
     /// Whether it has been told that the session is there.
     pub(crate) announced: bool,
     /// The second that all tokens for forms carry in this request, so that they are equal.
@@ -147,7 +147,7 @@ impl State {
     pub(super) fn leave(&mut self, format: &Format) {
         if let (None, Some(subject)) = (&self.left, self.subject(format)) {
             let handle = self.listed_as(format);
-            self.left = Some(Left { subject, handle });
+            self.left = Some(Box::new(Left { subject, handle }));
         }
     }
 

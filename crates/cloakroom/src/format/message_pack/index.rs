@@ -4,12 +4,11 @@ use super::{
 };
 use crate::{
     format::{
-        FormatError,
+        FormatError, IndexedKey,
         document::{
             IndexedContent, IndexedEntry, check_length, content_of, keys_are_distinct, short,
         },
     },
-    value::Text,
 };
 
 /// Checks the whole document and hands out where the entries of the top level are.
@@ -28,7 +27,8 @@ pub(in crate::format) fn index(document: &[u8]) -> Result<IndexedContent, Format
         let middle = reader.position();
         reader.skip(depth)?;
         entries.push(IndexedEntry {
-            key: key.map(Text::from),
+            // A text ends with its last character, whatever its header is.
+            key: key.map(|key| IndexedKey::Plain(short(&(middle - key.len()..middle)))),
             key_bytes: short(&(start..middle)),
             value_bytes: short(&(middle..reader.position())),
         });

@@ -1,24 +1,35 @@
 /// The characters for the numbers 0 to 63, and the way back: RFC 4648, sections 4 and 5.
 pub(super) struct Alphabet {
     characters: [u8; 64],
-    /// [`FOREIGN`] for what is no character of the alphabet.
-    sextets: [u8; 256],
+    /// For each place in a group of four what a character is there, in the bits where it belongs; [`FOREIGN`] for
+    /// what is no character of the alphabet.
+    sextets: [[u32; 256]; 4],
 }
 
-/// More than any six bits.
-const FOREIGN: u8 = 0x80;
+/// More than any 24 bits.
+const FOREIGN: u32 = 1 << 31;
 
 pub(super) static STANDARD: Alphabet = Alphabet::new(*b"+/");
 pub(super) static URL_SAFE: Alphabet = Alphabet::new(*b"-_");
 
 impl Alphabet {
     const fn new(last: [u8; 2]) -> Self {
-        let mut characters = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789..";
-        [characters[62], characters[63]] = last;
-        let mut sextets = [FOREIGN; 256];
+        let mut sextets = [[FOREIGN; 256]; 4];
+        let mut characters = [0; 64];
         let mut sextet = 0;
         while sextet < 64 {
-            sextets[characters[sextet as usize] as usize] = sextet;
+            let character = match sextet {
+                0..26 => b'A' + sextet,
+                26..52 => b'a' + (sextet - 26),
+                52..62 => b'0' + (sextet - 52),
+                _ => last[sextet as usize - 62],
+            };
+            characters[sextet as usize] = character;
+            let mut place = 0;
+            while place < 4 {
+                sextets[place][character as usize] = (sextet as u32) << (18 - 6 * place);
+                place += 1;
+            }
             sextet += 1;
         }
         Self {
@@ -28,8 +39,10 @@ impl Alphabet {
     }
 
     /// The number of a character.
+    #[allow(clippy::cast_possible_truncation, reason = "below 64, or foreign")]
     pub(super) fn sextet(&self, character: u8) -> Option<u8> {
-        Some(self.sextets[usize::from(character)]).filter(|&sextet| sextet != FOREIGN)
+        let sextet = self.sextets[3][usize::from(character)];
+        (sextet != FOREIGN).then_some(sextet as u8)
     }
 
     /// Writes all the bytes, without padding. `out` has [room](encoded_length) for exactly that.
@@ -37,9 +50,11 @@ impl Alphabet {
         let character = |bits: u32| self.characters[(bits & 63) as usize];
         let (groups, rest) = bytes.as_chunks::<3>();
         let (quads, rest_out) = out.as_chunks_mut::<4>();
-        for (group, quad) in groups.iter().zip(&mut *quads) {
-            let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
-            *quad = [18, 12, 6, 0].map(|shift| character(bits >> shift));
+        for (&[a, b, c], [first, second, third, fourth]) in groups.iter().zip(&mut *quads) {
+            *first = self.characters[usize::from(a >> 2)];
+            *second = self.characters[usize::from((a & 3) << 4 | b >> 4)];
+            *third = self.characters[usize::from((b & 15) << 2 | c >> 6)];
+            *fourth = self.characters[usize::from(c & 63)];
         }
         let bits = match *rest {
             [first] => u32::from_be_bytes([0, first, 0, 0]),
@@ -54,45 +69,42 @@ impl Alphabet {
     /// Reads text that has no padding; none if it is not what [`encode`](Self::encode) writes. `out` has
     /// [room](decoded_length) for exactly that.
     pub(super) fn decode(&self, text: &[u8], out: &mut [u8]) -> Option<()> {
-        let sextet = |character: u8| self.sextets[usize::from(character)];
+        let [first, second, third, fourth] = &self.sextets;
+        let group = |a: u8, b: u8, c: u8, d: u8| {
+            first[usize::from(a)]
+                | second[usize::from(b)]
+                | third[usize::from(c)]
+                | fourth[usize::from(d)]
+        };
         // Whether anything was foreign is asked once, at the end.
         let mut seen = 0;
         let (eights, rest) = text.as_chunks::<8>();
         let (sixes, rest_out) = out.as_chunks_mut::<6>();
-        for (eight, six) in eights.iter().zip(&mut *sixes) {
-            let eight = eight.map(sextet);
-            seen |= eight.iter().fold(0, |seen, sextet| seen | sextet);
-            let bits = (eight.iter()).fold(0, |bits, &sextet| bits << 6 | u64::from(sextet));
-            let [_, _, bytes @ ..] = bits.to_be_bytes();
+        for (&[a, b, c, d, e, f, g, h], six) in eights.iter().zip(&mut *sixes) {
+            let (high, low) = (group(a, b, c, d), group(e, f, g, h));
+            seen |= high | low;
+            let [_, _, bytes @ ..] = (u64::from(high) << 24 | u64::from(low)).to_be_bytes();
             *six = bytes;
         }
         let (quads, rest) = rest.as_chunks::<4>();
         let (threes, rest_out) = rest_out.as_chunks_mut::<3>();
-        for (quad, three) in quads.iter().zip(&mut *threes) {
-            let quad = quad.map(sextet);
-            seen |= quad.iter().fold(0, |seen, sextet| seen | sextet);
-            let bits = (quad.iter()).fold(0, |bits, &sextet| bits << 6 | u32::from(sextet));
+        for (&[a, b, c, d], three) in quads.iter().zip(&mut *threes) {
+            let bits = group(a, b, c, d);
+            seen |= bits;
             let [_, bytes @ ..] = bits.to_be_bytes();
             *three = bytes;
         }
-        // Bits that no byte takes have to be zero, and one character alone makes no byte.
-        let unused = match (rest, rest_out) {
-            ([], []) => 0,
-            (&[first, second], [out]) => {
-                let (first, second) = (sextet(first), sextet(second));
-                seen |= first | second;
-                *out = first << 2 | second >> 4;
-                second << 4
-            }
-            (&[first, second, third], [out, out_too]) => {
-                let (first, second, third) = (sextet(first), sextet(second), sextet(third));
-                seen |= first | second | third;
-                (*out, *out_too) = (first << 2 | second >> 4, second << 4 | third >> 2);
-                third << 6
-            }
+        // One character alone makes no byte, and bits that no byte takes have to be zero.
+        let last = match *rest {
+            [] => 0,
+            [a, b] => group(a, b, b'A', b'A'),
+            [a, b, c] => group(a, b, c, b'A'),
             _ => return None,
         };
-        (seen < FOREIGN && unused == 0).then_some(())
+        let [_, bytes @ ..] = last.to_be_bytes();
+        let (used, unused) = bytes.split_at_checked(rest_out.len())?;
+        rest_out.copy_from_slice(used);
+        ((seen | last) < FOREIGN && unused.iter().all(|&byte| byte == 0)).then_some(())
     }
 }
 
@@ -156,7 +168,11 @@ mod tests {
                 for foreign in (0..=255).filter(|&byte| URL_SAFE.sextet(byte).is_none()) {
                     let mut text = text.clone();
                     text[place] = foreign;
-                    assert_eq!(decoded(&URL_SAFE, &text), None, "{length}, {place}, {foreign}");
+                    assert_eq!(
+                        decoded(&URL_SAFE, &text),
+                        None,
+                        "{length}, {place}, {foreign}"
+                    );
                 }
             }
         }
