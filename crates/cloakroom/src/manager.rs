@@ -367,11 +367,6 @@ impl SessionManager {
         }
     }
 
-    /// Whether closing a session may have to wait for a store.
-    pub(crate) fn closes_later(&self) -> bool {
-        self.store().is_some() || self.registration().is_some()
-    }
-
     fn tell_failure(&self, error: &Error, headers: &HeaderMap) {
         if let Error::StoreUnavailable { source, .. } | Error::StoreRefused(source) = error {
             self.config().observer.tell(&Event {

@@ -3,7 +3,13 @@ mod everything;
 mod plan;
 mod relocate;
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use http::HeaderValue;
 use tokio::time::Instant;
@@ -194,43 +200,70 @@ impl StoredSessions {
         self.codec.key(id)
     }
 
-    async fn save(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
+    /// Whether nothing keeps a save waiting but other requests.
+    fn waits_for_nothing(&self) -> bool {
+        self.store.answers_at_once() && self.registration.is_none()
+    }
+
+    /// Does what the plan says, within the time there is for it.
+    async fn save(
+        &self,
+        session: &Session,
+        plan: Option<Plan>,
+    ) -> Result<Option<HeaderValue>, Error> {
         let deadline = Instant::now() + self.config.stored.commit_deadline;
-        let saved = tokio::time::timeout_at(deadline, self.try_save(session)).await;
+        let saved = tokio::time::timeout_at(deadline, self.try_save(session, plan)).await;
         // The time was up between two tries: each try is atomic, and none of ours has been answered with yes.
         let header = saved.unwrap_or_else(|_| {
             Err(Error::Contended {
                 retry_after: self.config.stored.retry_after,
             })
         })?;
-        Ok(session.with_state(|state| {
-            if header.is_some() {
-                state.set_saved(header);
+        Ok(session.with_state(|state| remember(state, header)))
+    }
+
+    /// As [`save`](Self::save) where nothing has to be waited for, so that it needs neither a timer nor memory of
+    /// its own. None if others were in the way: nothing has been written then.
+    fn save_now(
+        &self,
+        session: &Session,
+        plan: Plan,
+    ) -> Option<Result<Option<HeaderValue>, Error>> {
+        let saving = pin!(self.try_save(session, Some(plan)));
+        let mut context = Context::from_waker(Waker::noop());
+        match saving.poll(&mut context) {
+            Poll::Ready(header) => {
+                Some(header.map(|header| session.with_state(|state| remember(state, header))))
             }
-            state.saved_header()
-        }))
+            Poll::Pending => None,
+        }
     }
 
     /// Carries out what is planned; on a miss, does the request's changes again on what is there by now.
-    async fn try_save(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
+    async fn try_save(
+        &self,
+        session: &Session,
+        mut planned: Option<Plan>,
+    ) -> Result<Option<HeaderValue>, Error> {
         let mut turn = None;
         let mut misses = 0;
         loop {
-            let plan = session.with_state(|state| self.plan(state))?;
+            let plan = match planned.take() {
+                Some(plan) => plan,
+                None => session.with_state(|state| self.plan(state))?,
+            };
             match self.carry_out(&plan, session).await? {
                 Outcome::Unchanged => {
-                    // Done with, even so: done again later, it would undo what others do meanwhile.
-                    self.committed(plan.mark, session, None);
-                    return self.header(&plan, session);
+                    return session.with_state(|state| self.unchanged(&plan, state));
                 }
                 Outcome::NotRenewed => return Ok(None),
                 Outcome::Written(mark, record) => {
-                    self.committed(mark, session, record);
+                    session.with_state(|state| self.committed(mark, state, record));
                     self.listed(&plan, session).await;
                     if let Some(happened) = happened(&plan.step, session) {
                         session.tell(happened);
                     }
-                    return self.header(&plan, session);
+                    return session.with_state(|state| self.header(&plan, state));
                 }
                 Outcome::Ended => {
                     if let Step::Delete(..) = plan.step {
@@ -381,34 +414,36 @@ impl StoredSessions {
         self.renewals.note(key, self.config.clock.unix_seconds());
     }
 
-    fn committed(&self, mark: Mark, session: &Session, record: Option<Record>) {
-        session.with_state(|state| {
-            let permanent = state.permanent(self.codec.format());
-            state.regenerated = false;
-            if let Home::Store(stored) = &mut state.home {
-                stored.commit(mark.version, mark.operations, record, permanent);
-            }
-        });
+    /// Done with, even so: done again later, it would undo what others do meanwhile.
+    fn unchanged(&self, plan: &Plan, state: &mut State) -> Result<Option<HeaderValue>, Error> {
+        self.committed(plan.mark, state, None);
+        self.header(plan, state)
     }
 
-    fn header(&self, plan: &Plan, session: &Session) -> Result<Option<HeaderValue>, Error> {
+    fn committed(&self, mark: Mark, state: &mut State, record: Option<Record>) {
+        let permanent = state.permanent(self.codec.format());
+        state.regenerated = false;
+        if let Home::Store(stored) = &mut state.home {
+            stored.commit(mark.version, mark.operations, record, permanent);
+        }
+    }
+
+    fn header(&self, plan: &Plan, state: &State) -> Result<Option<HeaderValue>, Error> {
         if !plan.cookie {
             return Ok(None);
         }
-        session.with_state(|state| {
-            let permanent = state.permanent(self.codec.format());
-            let Home::Store(stored) = &state.home else {
-                return Ok(None);
-            };
-            let Entry::Live { id, .. } = &stored.entry else {
-                return Ok(None);
-            };
-            let expires = permanent.then(|| expires(&self.config, plan.ttl));
-            self.cookie
-                .set_header(self.cookie_value(id).as_bytes(), expires)
-                .map(Some)
-                .map_err(unsendable)
-        })
+        let permanent = state.permanent(self.codec.format());
+        let Home::Store(stored) = &state.home else {
+            return Ok(None);
+        };
+        let Entry::Live { id, .. } = &stored.entry else {
+            return Ok(None);
+        };
+        let expires = permanent.then(|| expires(&self.config, plan.ttl));
+        self.cookie
+            .set_header(self.cookie_value(id).as_bytes(), expires)
+            .map(Some)
+            .map_err(unsendable)
     }
 
     fn failed(&self, source: StoreError) -> Error {
@@ -432,6 +467,14 @@ enum Outcome {
     Gone,
     /// The entry under this key is this by now.
     Missed(String, Record),
+}
+
+/// What the response has to set, by this save or by one before.
+fn remember(state: &mut State, header: Option<HeaderValue>) -> Option<HeaderValue> {
+    if header.is_some() {
+        state.set_saved(header);
+    }
+    state.saved_header()
 }
 
 /// What it means that this was written.
@@ -458,7 +501,25 @@ impl Backend for StoredSessions {
         self.registration.as_ref().map(|it| it as &dyn Devices)
     }
 
-    fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {
-        Commit::Pending(Box::pin(self.save(session)))
+    fn commit(self: Arc<Self>, session: &Session) -> Commit {
+        let plan = match session.with_state(|state| self.plan(state)) {
+            Ok(plan) => plan,
+            Err(error) => return Commit::Done(Err(error)),
+        };
+        if let Step::Nothing = plan.step {
+            return Commit::Done(session.with_state(|state| {
+                let header = self.unchanged(&plan, state)?;
+                Ok(remember(state, header))
+            }));
+        }
+        let plan = match self.waits_for_nothing() {
+            true => match self.save_now(session, plan) {
+                Some(saved) => return Commit::Done(saved),
+                None => None,
+            },
+            false => Some(plan),
+        };
+        let session = session.clone();
+        Commit::Pending(Box::pin(async move { self.save(&session, plan).await }))
     }
 }

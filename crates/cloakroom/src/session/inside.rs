@@ -20,7 +20,7 @@ impl Session {
     }
 
     /// The header for the response; from now on changes are refused.
-    pub(crate) fn close(&self) -> Commit<'_> {
+    pub(crate) fn close(&self) -> Commit {
         let mut state = self.lock();
         state.closed = true;
         if let Home::Nowhere(nowhere) = &state.home {
@@ -32,7 +32,12 @@ impl Session {
             return Commit::Done(Ok(header));
         }
         drop(state);
-        self.inner.backend.commit(self)
+        self.commit()
+    }
+
+    /// Makes what it holds now last.
+    pub(super) fn commit(&self) -> Commit {
+        self.inner.backend.clone().commit(self)
     }
 
     /// A header that must go out even if the commit failed.

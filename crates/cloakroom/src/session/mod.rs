@@ -381,7 +381,7 @@ impl Session {
     /// [`Error::StoreUnavailable`], [`Error::StoreRefused`] and [`Error::Contended`].
     pub async fn save(&self) -> Result<(), Error> {
         drop(self.write_open()?);
-        let header = self.inner.backend.commit(self).finish().await?;
+        let header = self.commit().finish().await?;
         self.lock().set_saved(header);
         Ok(())
     }

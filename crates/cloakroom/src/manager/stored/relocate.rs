@@ -33,10 +33,11 @@ impl StoredSessions {
             // the new id even if no answer comes.
             let old = session.with_state(|state| {
                 let old = state.enter(id.clone(), record.clone());
-                (old, state.saved_header())
-            });
-            let header = self.header(plan, session)?;
-            session.with_state(|state| state.set_saved(header));
+                let old = (old, state.saved_header());
+                let header = self.header(plan, state)?;
+                state.set_saved(header);
+                Ok::<_, Error>(old)
+            })?;
             let tombstone = self.config.stored.tombstone;
             let current = match self.store.delete(old_key, Some(&base), tombstone).await {
                 Ok(()) => return Ok(Outcome::Written(mark, None)),
