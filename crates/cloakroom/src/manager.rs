@@ -346,7 +346,7 @@ impl SessionManager {
     pub fn store_key(&self, session: &Session) -> Option<String> {
         match &self.room {
             Room::Cookie(_) => None,
-            Room::Store(sessions) => session.id().map(|id| sessions.key(&id)),
+            Room::Store(_) => session.id().map(|id| id.key().to_owned()),
         }
     }
 

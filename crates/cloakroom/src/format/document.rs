@@ -1,7 +1,7 @@
 use std::{collections::HashSet, ops::Range};
 
-use super::FormatError;
-use crate::value::{Dict, Text, Value};
+use super::{FormatError, IndexedKey};
+use crate::value::{Dict, Value};
 
 /// A session's document, opened at the top level.
 pub(crate) enum IndexedContent {
@@ -18,7 +18,7 @@ pub(crate) enum IndexedContent {
 /// Where one entry is.
 pub(crate) struct IndexedEntry {
     /// The key, if it is text.
-    pub(crate) key: Option<Text>,
+    pub(crate) key: Option<IndexedKey>,
     /// The key as it stands in the document; in JSON with its quotes.
     pub(crate) key_bytes: Range<u32>,
     pub(crate) value_bytes: Range<u32>,
@@ -45,7 +45,7 @@ pub(super) fn check_length(document: &[u8]) -> Result<(), FormatError> {
 pub(super) fn keys_are_distinct(document: &[u8], entries: &[IndexedEntry]) -> bool {
     fn identity<'a>(document: &'a [u8], entry: &'a IndexedEntry) -> (bool, &'a [u8]) {
         match &entry.key {
-            Some(key) => (true, key.as_wtf8()),
+            Some(key) => (true, key.bytes(document)),
             None => (false, slice_bytes(document, &entry.key_bytes)),
         }
     }

@@ -24,17 +24,16 @@ pub(crate) enum IndexedKey {
 impl IndexedKey {
     /// The key's bytes in WTF-8, whose order is Python's order of text.
     #[inline]
-    pub(crate) fn bytes<'a>(&'a self, document: &'a str) -> &'a [u8] {
+    pub(crate) fn bytes<'a>(&'a self, document: &'a [u8]) -> &'a [u8] {
         match self {
             Self::Plain(range) => document
-                .as_bytes()
                 .get(range.start as usize..range.end as usize)
                 .unwrap_or_default(),
             Self::Escaped(text) => text.as_wtf8(),
         }
     }
 
-    fn new(raw: &RawText, scanner: &Scanner<'_>) -> Self {
+    pub(super) fn new(raw: &RawText, scanner: &Scanner<'_>) -> Self {
         if raw.escaped {
             Self::Escaped(raw.to_text(scanner))
         } else {
@@ -84,7 +83,7 @@ pub(super) fn index<E>(
     let mut key = scanner.first_key()?;
     while let Some(raw) = key {
         let key_here = IndexedKey::new(&raw, &scanner);
-        only_tags &= tag(format, key_here.bytes(text)).is_some();
+        only_tags &= tag(format, key_here.bytes(text.as_bytes())).is_some();
         let start = scanner.position();
         skip(format, &mut scanner, text)?;
         entries.push(entry(key_here, short(&(start..scanner.position()))));
@@ -141,7 +140,7 @@ fn skip_object(
     let mut key = scanner.first_key()?;
     while let Some(raw) = key {
         let here = IndexedKey::new(&raw, scanner);
-        let kind = tag(format, here.bytes(text));
+        let kind = tag(format, here.bytes(text.as_bytes()));
         doubtful &= kind.is_some_and(|kind| count > 0 || !surely_fits(kind, scanner.peek()));
         count += 1;
         skip(format, scanner, text)?;

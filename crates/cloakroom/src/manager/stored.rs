@@ -112,31 +112,40 @@ impl StoredSessions {
             Ok(parsed) => parsed,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let loaded = self.store.load(&self.key(&id)).await;
+        let loaded = self.store.load(id.key()).await;
         let Some(base) = loaded.map_err(|error| self.failed(error))? else {
             return Ok(Err(Refusal::UnknownId));
         };
-        let entries = match self.codec.decode(&id, &base) {
-            Ok(Some(entries)) => entries,
-            Ok(None) => return Ok(Err(Refusal::UnknownId)),
+        let session = match self.loaded(id, base, key_retired) {
+            Ok(session) => session,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        if let Some(registration) = &self.registration {
+            let began = session.with_state(|state| state.created(self.codec.format()));
+            if let Some(refusal) = Box::pin(registration.check(&session, began)).await? {
+                return Ok(Err(refusal));
+            }
+        }
+        Ok(Ok(session))
+    }
+
+    /// The session of an entry.
+    fn loaded(
+        self: &Arc<Self>,
+        id: SessionId,
+        base: Record,
+        key_retired: bool,
+    ) -> Result<Session, Refusal> {
+        let entries = self.codec.decode(&id, &base)?.ok_or(Refusal::UnknownId)?;
         let mut state = State::new(entries, Status::Stored, Home::Cookie);
         if self.config.lifetime_is_over(&state, self.codec.format()) {
-            return Ok(Err(Refusal::LifetimeOver));
+            return Err(Refusal::LifetimeOver);
         }
         let permanent = state.permanent(self.codec.format());
         let mut stored = self.stored(Entry::Live { id, base }, permanent);
         stored.key_retired = key_retired;
         state.home = Home::Store(Box::new(stored));
-        let began = state.created(self.codec.format());
-        let session = Session::new(state, self.clone());
-        if let Some(registration) = &self.registration
-            && let Some(refusal) = Box::pin(registration.check(&session, began)).await?
-        {
-            return Ok(Err(refusal));
-        }
-        Ok(Ok(session))
+        Ok(Session::new(state, self.clone()))
     }
 
     /// A session that no entry holds yet.
@@ -180,8 +189,7 @@ impl StoredSessions {
                 (id, key_index)
             }
         };
-        let text = str::from_utf8(id).map_err(|_| Refusal::MalformedId)?;
-        let id = self.codec.parse(text).ok_or(Refusal::MalformedId)?;
+        let id = self.codec.parse(id).ok_or(Refusal::MalformedId)?;
         Ok((id, key_index != 0))
     }
 
@@ -194,10 +202,6 @@ impl StoredSessions {
             .as_ref()
             .map(usage)
             .unwrap_or_default()
-    }
-
-    pub(super) fn key(&self, id: &SessionId) -> String {
-        self.codec.key(id)
     }
 
     /// Whether nothing keeps a save waiting but other requests.
@@ -279,7 +283,7 @@ impl StoredSessions {
                     // The browser's cookie is left alone: by now it may hold the id of a new login.
                     return Ok(None);
                 }
-                Outcome::Missed(key, current) => {
+                Outcome::Missed(id, current) => {
                     misses += 1;
                     session.tell(EventKind::Conflict);
                     let Some(entries) = self.reread(session, &current)? else {
@@ -288,7 +292,7 @@ impl StoredSessions {
                     };
                     session.rebase(entries, current)?;
                     if turn.is_none() {
-                        turn = Some(self.turns.wait(&key).await);
+                        turn = Some(self.turns.wait(id.key()).await);
                     } else if misses > 3 {
                         tokio::time::sleep(jitter(misses)).await;
                     }
@@ -302,9 +306,9 @@ impl StoredSessions {
         match &plan.step {
             Step::Nothing => Ok(Outcome::Unchanged),
             Step::Forget => Ok(Outcome::Ended),
-            Step::Touch(key) => match self.store.touch(key, ttl).await {
+            Step::Touch(id) => match self.store.touch(id.key(), ttl).await {
                 Ok(()) => {
-                    self.renewed(key);
+                    self.renewed(id);
                     self.listed(plan, session).await;
                     session.tell(EventKind::Renewed);
                     Ok(Outcome::Unchanged)
@@ -323,27 +327,27 @@ impl StoredSessions {
                 session.with_state(|state| state.enter(id, base));
                 Ok(Outcome::Written(plan.mark, None))
             }
-            Step::Replace(key, base, value) => {
-                match self.store.replace(key, base, value.clone(), ttl).await {
+            Step::Replace(id, base, value) => {
+                let replaced = self.store.replace(id.key(), base, value.clone(), ttl);
+                match replaced.await {
                     Ok(record) => {
-                        self.renewed(key);
+                        self.written(id, &record);
                         Ok(Outcome::Written(plan.mark, Some(record)))
                     }
-                    Err(ReplaceError::Changed(current)) => {
-                        Ok(Outcome::Missed(key.clone(), current))
-                    }
+                    Err(ReplaceError::Changed(current)) => Ok(Outcome::Missed(id.clone(), current)),
                     Err(ReplaceError::NotFound) => Ok(Outcome::Gone),
                     Err(ReplaceError::Failed(error)) => Err(self.failed(error)),
                 }
             }
-            Step::Move(key, base, draft) => self.relocate(plan, session, key, base, draft).await,
-            Step::Delete(key, expected) => {
+            Step::Move(id, base, draft) => self.relocate(plan, session, id, base, draft).await,
+            Step::Delete(id, expected) => {
                 let tombstone = self.config.stored.tombstone;
-                match self.store.delete(key, expected.as_ref(), tombstone).await {
+                let deleted = self.store.delete(id.key(), expected.as_ref(), tombstone);
+                match deleted.await {
                     Ok(()) => Ok(Outcome::Ended),
                     // Somebody else has ended it: the browser's cookie may be a new login's by now.
                     Err(DeleteError::NotFound) => Ok(Outcome::Gone),
-                    Err(DeleteError::Changed(current)) => Ok(Outcome::Missed(key.clone(), current)),
+                    Err(DeleteError::Changed(current)) => Ok(Outcome::Missed(id.clone(), current)),
                     Err(DeleteError::Failed(error)) => Err(self.failed(error)),
                 }
             }
@@ -359,18 +363,17 @@ impl StoredSessions {
     ) -> Result<Option<(SessionId, Record)>, Error> {
         for _ in 0..MOST_COLLISIONS {
             let id = self.codec.generate()?;
-            let key = self.key(&id);
             let value = self.codec.encode(&id, draft)?;
             if let Some(registration) = &self.registration {
                 let format = self.codec.format();
-                let entered = registration.enter(session, format, Some(&key), ttl);
+                let entered = registration.enter(session, format, Some(id.key()), ttl);
                 if entered.await? == Standing::Ended {
                     return Ok(None);
                 }
             }
-            match self.store.create(&key, value, ttl).await {
+            match self.store.create(id.key(), value, ttl).await {
                 Ok(record) => {
-                    self.renewed(&key);
+                    self.written(&id, &record);
                     return Ok(Some((id, record)));
                 }
                 Err(CreateError::Exists) => {}
@@ -410,8 +413,16 @@ impl StoredSessions {
         }
     }
 
-    fn renewed(&self, key: &str) {
-        self.renewals.note(key, self.config.clock.unix_seconds());
+    /// Where the store tells how long an entry lives, nobody else has to remember.
+    fn written(&self, id: &SessionId, record: &Record) {
+        if record.expires_in.is_none() {
+            self.renewed(id);
+        }
+    }
+
+    fn renewed(&self, id: &SessionId) {
+        let now = self.config.clock.unix_seconds();
+        self.renewals.note(id.key(), now);
     }
 
     /// Done with, even so: done again later, it would undo what others do meanwhile.
@@ -465,8 +476,8 @@ enum Outcome {
     Written(Mark, Option<Record>),
     Ended,
     Gone,
-    /// The entry under this key is this by now.
-    Missed(String, Record),
+    /// The entry of this id is this by now.
+    Missed(SessionId, Record),
 }
 
 /// What the response has to set, by this save or by one before.

@@ -77,6 +77,9 @@ impl Session {
 
     /// Tells whoever wants to know what has happened to this session.
     pub(crate) fn tell(&self, kind: EventKind) {
+        if !self.config().observer.listens_to(kind) {
+            return;
+        }
         let (session, subject) = self.with_state(|state| {
             let subject = state.subject(self.format());
             (

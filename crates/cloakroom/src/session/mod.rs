@@ -209,10 +209,9 @@ impl Session {
             if state.version == version {
                 state.entries.insert(self.format(), key, value)?;
                 state.changed(|| {
-                    let name = key.to_owned();
-                    let again = move |old: Option<Value>| {
-                        let old = old.map(|old| convert(&name, old)).transpose()?;
-                        stored(&name, &change(old))
+                    let again = move |key: &str, old: Option<Value>| {
+                        let old = old.map(|old| convert(key, old)).transpose()?;
+                        stored(key, &change(old))
                     };
                     Operation::Update(key.to_owned(), Box::new(again))
                 });

@@ -1,6 +1,6 @@
 use crate::{
     format::{
-        FormatError,
+        FormatError, IndexedKey,
         document::{
             IndexedContent, IndexedEntry, check_length, content_of, keys_are_distinct, short,
         },
@@ -36,7 +36,7 @@ pub(in crate::format) fn index(document: &[u8]) -> Result<IndexedContent, Format
         let start = scanner.position();
         skip(&mut scanner)?;
         entries.push(IndexedEntry {
-            key: Some(raw.to_text(&scanner)),
+            key: Some(IndexedKey::new(&raw, &scanner)),
             // The quotes are part of it.
             key_bytes: short(&(raw.range.start - 1..raw.range.end + 1)),
             value_bytes: short(&(start..scanner.position())),
