@@ -346,7 +346,7 @@ impl SessionManager {
     pub fn store_key(&self, session: &Session) -> Option<String> {
         match &self.room {
             Room::Cookie(_) => None,
-            Room::Store(sessions) => session.id().map(|id| sessions.key(&id)),
+            Room::Store(_) => session.id().map(|id| id.key().to_owned()),
         }
     }
 
@@ -365,11 +365,6 @@ impl SessionManager {
             Room::Cookie(sessions) => sessions.registration.as_ref(),
             Room::Store(sessions) => sessions.registration.as_ref(),
         }
-    }
-
-    /// Whether closing a session may have to wait for a store.
-    pub(crate) fn closes_later(&self) -> bool {
-        self.store().is_some() || self.registration().is_some()
     }
 
     fn tell_failure(&self, error: &Error, headers: &HeaderMap) {

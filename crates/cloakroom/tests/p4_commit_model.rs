@@ -135,7 +135,7 @@ impl Dictionary {
 }
 
 /// A change that counts, as it is applied at the end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Change {
     Set(String, Entry),
     SetIfMissing(String, Entry),
@@ -311,7 +311,8 @@ impl Model {
                 self.written(number);
             }
             Which::Number(number) => match &sessions.0[number] {
-                None if self.view.is_empty() => {
+                // Emptied key by key, it may be another login's cookie by now.
+                None if self.view.is_empty() && self.changes.contains(&Change::Clear) => {
                     self.cookie = Cookie::Removed;
                     self.ended();
                 }

@@ -53,7 +53,6 @@ pub(crate) fn slice<'a>(document: &'a str, range: &Range<u32>) -> &'a str {
         .unwrap_or_default()
 }
 
-
 /// Checks the whole document, tags included, and hands out where keys and values of the top level
 /// are.
 pub(super) fn index<E>(

@@ -15,6 +15,7 @@ mod tagged;
 
 pub use error::FormatError;
 pub use record::RecordHeader;
+pub(crate) use serialization::Half;
 pub use serialization::{Serialization, UnknownSerialization};
 pub use tag::{Tag, TagError};
 pub use tagged::TaggedJson;

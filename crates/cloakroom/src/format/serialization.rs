@@ -32,6 +32,13 @@ pub enum Serialization {
     Pickle,
 }
 
+/// What an entry is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Half {
+    Key,
+    Value,
+}
+
 /// There is no serialization of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no serialization has this name: `msgpack`, `json` and `pickle` do")]
@@ -133,47 +140,53 @@ impl Serialization {
         }
     }
 
-    /// Appends a document of entries whose keys and values are bytes in this format: parts of a
-    /// document, or written by [`write_key`](Self::write_key) and [`write`](Self::write).
-    pub(crate) fn assemble<'a>(
+    /// Appends the key of one entry that is plain text, as most are; nothing on an error.
+    pub(crate) fn write_str_key(self, out: &mut Vec<u8>, key: &str) -> Result<(), FormatError> {
+        match self {
+            Self::MessagePack => message_pack::write_str(out, key),
+            _ => self.write_key(out, &key.into()),
+        }
+    }
+
+    /// Appends a document of entries, of each of which `write` appends the half that it is asked for: part of a
+    /// document, or what [`write_key`](Self::write_key) and [`write`](Self::write) give. Nothing on an error.
+    pub(crate) fn assemble<T: Copy>(
         self,
         out: &mut Vec<u8>,
-        entries: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])>,
+        entries: impl ExactSizeIterator<Item = T>,
+        mut write: impl FnMut(&mut Vec<u8>, T, Half) -> Result<(), FormatError>,
     ) -> Result<(), FormatError> {
         let start = out.len();
-        let (separator, colon): (&[u8], &[u8]) = match self {
-            Self::MessagePack => {
-                message_pack::write_map_header(out, entries.len())
-                    .inspect_err(|_| out.truncate(start))?;
-                (b"", b"")
+        let assemble = || {
+            match self {
+                Self::MessagePack => message_pack::write_map_header(out, entries.len())?,
+                Self::Json => out.push(b'{'),
+                Self::Pickle => {
+                    pickle::write_start(out);
+                    pickle::write_dict_start(out);
+                }
             }
-            Self::Json => {
-                out.push(b'{');
-                (b",", b":")
+            for (index, entry) in entries.enumerate() {
+                if self == Self::Json && index > 0 {
+                    out.push(b',');
+                }
+                write(out, entry, Half::Key)?;
+                if self == Self::Json {
+                    out.push(b':');
+                }
+                write(out, entry, Half::Value)?;
             }
-            Self::Pickle => {
-                pickle::write_start(out);
-                pickle::write_dict_start(out);
-                (b"", b"")
+            match self {
+                Self::MessagePack => {}
+                Self::Json => out.push(b'}'),
+                Self::Pickle => {
+                    pickle::write_dict_end(out);
+                    pickle::write_end(out);
+                }
             }
+            Ok(())
         };
-        for (index, (key, value)) in entries.enumerate() {
-            if index > 0 {
-                out.extend_from_slice(separator);
-            }
-            out.extend_from_slice(key);
-            out.extend_from_slice(colon);
-            out.extend_from_slice(value);
-        }
-        match self {
-            Self::MessagePack => {}
-            Self::Json => out.push(b'}'),
-            Self::Pickle => {
-                pickle::write_dict_end(out);
-                pickle::write_end(out);
-            }
-        }
-        Ok(())
+        assemble().inspect_err(|_| out.truncate(start))
     }
 
     /// The value of a document in this format and no other.
@@ -230,7 +243,8 @@ mod tests {
 
     use proptest::{collection::vec, prelude::*};
 
-    use super::{FormatError, IndexedContent, Serialization};
+    use super::{FormatError, Half, IndexedContent, Serialization};
+    use crate::format::document::IndexedEntry;
     use crate::value::{Dict, Text, Value};
 
     const ALL: [Serialization; 3] = [
@@ -241,6 +255,25 @@ mod tests {
 
     fn part<'a>(document: &'a [u8], range: &Range<u32>) -> &'a [u8] {
         &document[range.start as usize..range.end as usize]
+    }
+
+    fn put_together<'a>(
+        format: Serialization,
+        out: &mut Vec<u8>,
+        parts: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])>,
+    ) {
+        let write = |out: &mut Vec<u8>, (key, value): (&[u8], &[u8]), half| {
+            out.extend_from_slice(match half {
+                Half::Key => key,
+                Half::Value => value,
+            });
+            Ok(())
+        };
+        format.assemble(out, parts, write).unwrap();
+    }
+
+    fn key<'a>(document: &'a [u8], entry: &'a IndexedEntry) -> Option<&'a [u8]> {
+        entry.key.as_ref().map(|key| key.bytes(document))
     }
 
     fn unhex(hex: &str) -> Vec<u8> {
@@ -291,7 +324,7 @@ mod tests {
         let IndexedContent::Entries(entries) = opened else {
             panic!("a plain object is indexed");
         };
-        assert_eq!(entries[0].key, Some(Text::from("ab")));
+        assert_eq!(key(document, &entries[0]), Some(&b"ab"[..]));
         assert_eq!(part(document, &entries[0].key_bytes), b"\"a\\u0062\"");
         assert_eq!(
             part(document, &entries[0].value_bytes),
@@ -302,9 +335,9 @@ mod tests {
         let IndexedContent::Entries(entries) = opened else {
             panic!("a map is indexed");
         };
-        assert_eq!(entries[0].key, None);
+        assert_eq!(key(document, &entries[0]), None);
         assert_eq!(part(document, &entries[0].value_bytes), b"\x91\xc0");
-        assert_eq!(entries[1].key, Some(Text::from("c")));
+        assert_eq!(key(document, &entries[1]), Some(&b"c"[..]));
         assert_eq!(part(document, &entries[1].key_bytes), b"\xa1c");
         assert_eq!(part(document, &entries[1].value_bytes), b"\xd9\x01x");
     }
@@ -375,11 +408,11 @@ mod tests {
                 let parts = entries
                     .iter()
                     .map(|entry| (part(&document, &entry.key_bytes), part(&document, &entry.value_bytes)));
-                format.assemble(&mut again, parts).unwrap();
+                put_together(format, &mut again, parts);
                 prop_assert_eq!(&again, &document);
                 for (entry, (key, value)) in entries.iter().zip(&session) {
-                    let found = entry.key.clone().map(Value::Text);
-                    prop_assert_eq!(found.as_ref(), Some(key));
+                    let text = key.as_str().map(str::as_bytes);
+                    prop_assert_eq!(self::key(&document, entry), text);
                     let read = format.read(part(&document, &entry.value_bytes)).unwrap();
                     prop_assert_eq!(&read, value);
                 }
@@ -400,7 +433,7 @@ mod tests {
                 }
                 let mut document = Vec::new();
                 let slices = parts.iter().map(|(key, value)| (&key[..], &value[..]));
-                format.assemble(&mut document, slices).unwrap();
+                put_together(format, &mut document, slices);
                 prop_assert_eq!(document, format.to_bytes(&Value::Dict(session.clone())).unwrap());
             }
         }

@@ -225,21 +225,21 @@ impl Backend for CookieSessions {
         self.registration.as_ref().map(|it| it as &dyn Devices)
     }
 
-    fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {
-        match &self.registration {
-            None => Commit::Done(self.set_or_delete(session)),
-            Some(registration) => Commit::Pending(Box::pin(self.save(registration, session))),
+    fn commit(self: Arc<Self>, session: &Session) -> Commit {
+        if self.registration.is_none() {
+            return Commit::Done(self.set_or_delete(session));
         }
+        let session = session.clone();
+        Commit::Pending(Box::pin(async move { self.save(&session).await }))
     }
 }
 
 impl CookieSessions {
     /// Tells the register what is about to become of the session, then makes the header.
-    async fn save(
-        &self,
-        registration: &Registration,
-        session: &Session,
-    ) -> Result<Option<HeaderValue>, Error> {
+    async fn save(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
+        let Some(registration) = &self.registration else {
+            return self.set_or_delete(session);
+        };
         let (commit, login, ttl) = session.with_state(|state| {
             let (commit, _) = self.decide(state);
             let ttl = self.config.time_to_live(state, &self.format);

@@ -3,7 +3,13 @@ mod everything;
 mod plan;
 mod relocate;
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use http::HeaderValue;
 use tokio::time::Instant;
@@ -106,31 +112,40 @@ impl StoredSessions {
             Ok(parsed) => parsed,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let loaded = self.store.load(&self.key(&id)).await;
+        let loaded = self.store.load(id.key()).await;
         let Some(base) = loaded.map_err(|error| self.failed(error))? else {
             return Ok(Err(Refusal::UnknownId));
         };
-        let entries = match self.codec.decode(&id, &base) {
-            Ok(Some(entries)) => entries,
-            Ok(None) => return Ok(Err(Refusal::UnknownId)),
+        let session = match self.loaded(id, base, key_retired) {
+            Ok(session) => session,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        if let Some(registration) = &self.registration {
+            let began = session.with_state(|state| state.created(self.codec.format()));
+            if let Some(refusal) = Box::pin(registration.check(&session, began)).await? {
+                return Ok(Err(refusal));
+            }
+        }
+        Ok(Ok(session))
+    }
+
+    /// The session of an entry.
+    fn loaded(
+        self: &Arc<Self>,
+        id: SessionId,
+        base: Record,
+        key_retired: bool,
+    ) -> Result<Session, Refusal> {
+        let entries = self.codec.decode(&id, &base)?.ok_or(Refusal::UnknownId)?;
         let mut state = State::new(entries, Status::Stored, Home::Cookie);
         if self.config.lifetime_is_over(&state, self.codec.format()) {
-            return Ok(Err(Refusal::LifetimeOver));
+            return Err(Refusal::LifetimeOver);
         }
         let permanent = state.permanent(self.codec.format());
         let mut stored = self.stored(Entry::Live { id, base }, permanent);
         stored.key_retired = key_retired;
         state.home = Home::Store(Box::new(stored));
-        let began = state.created(self.codec.format());
-        let session = Session::new(state, self.clone());
-        if let Some(registration) = &self.registration
-            && let Some(refusal) = Box::pin(registration.check(&session, began)).await?
-        {
-            return Ok(Err(refusal));
-        }
-        Ok(Ok(session))
+        Ok(Session::new(state, self.clone()))
     }
 
     /// A session that no entry holds yet.
@@ -174,8 +189,7 @@ impl StoredSessions {
                 (id, key_index)
             }
         };
-        let text = str::from_utf8(id).map_err(|_| Refusal::MalformedId)?;
-        let id = self.codec.parse(text).ok_or(Refusal::MalformedId)?;
+        let id = self.codec.parse(id).ok_or(Refusal::MalformedId)?;
         Ok((id, key_index != 0))
     }
 
@@ -190,47 +204,70 @@ impl StoredSessions {
             .unwrap_or_default()
     }
 
-    pub(super) fn key(&self, id: &SessionId) -> String {
-        self.codec.key(id)
+    /// Whether nothing keeps a save waiting but other requests.
+    fn waits_for_nothing(&self) -> bool {
+        self.store.answers_at_once() && self.registration.is_none()
     }
 
-    async fn save(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
+    /// Does what the plan says, within the time there is for it.
+    async fn save(
+        &self,
+        session: &Session,
+        plan: Option<Plan>,
+    ) -> Result<Option<HeaderValue>, Error> {
         let deadline = Instant::now() + self.config.stored.commit_deadline;
-        let saved = tokio::time::timeout_at(deadline, self.try_save(session)).await;
+        let saved = tokio::time::timeout_at(deadline, self.try_save(session, plan)).await;
         // The time was up between two tries: each try is atomic, and none of ours has been answered with yes.
         let header = saved.unwrap_or_else(|_| {
             Err(Error::Contended {
                 retry_after: self.config.stored.retry_after,
             })
         })?;
-        Ok(session.with_state(|state| {
-            if header.is_some() {
-                state.set_saved(header);
+        Ok(session.with_state(|state| remember(state, header)))
+    }
+
+    /// As [`save`](Self::save) where nothing has to be waited for, so that it needs neither a timer nor memory of
+    /// its own. None if others were in the way: nothing has been written then.
+    fn save_now(
+        &self,
+        session: &Session,
+        plan: Plan,
+    ) -> Option<Result<Option<HeaderValue>, Error>> {
+        let saving = pin!(self.try_save(session, Some(plan)));
+        let mut context = Context::from_waker(Waker::noop());
+        match saving.poll(&mut context) {
+            Poll::Ready(header) => {
+                Some(header.map(|header| session.with_state(|state| remember(state, header))))
             }
-            state.saved_header()
-        }))
+            Poll::Pending => None,
+        }
     }
 
     /// Carries out what is planned; on a miss, does the request's changes again on what is there by now.
-    async fn try_save(&self, session: &Session) -> Result<Option<HeaderValue>, Error> {
+    async fn try_save(
+        &self,
+        session: &Session,
+        mut planned: Option<Plan>,
+    ) -> Result<Option<HeaderValue>, Error> {
         let mut turn = None;
         let mut misses = 0;
         loop {
-            let plan = session.with_state(|state| self.plan(state))?;
+            let plan = match planned.take() {
+                Some(plan) => plan,
+                None => session.with_state(|state| self.plan(state))?,
+            };
             match self.carry_out(&plan, session).await? {
                 Outcome::Unchanged => {
-                    // Done with, even so: done again later, it would undo what others do meanwhile.
-                    self.committed(plan.mark, session, None);
-                    return self.header(&plan, session);
+                    return session.with_state(|state| self.unchanged(&plan, state));
                 }
                 Outcome::NotRenewed => return Ok(None),
                 Outcome::Written(mark, record) => {
-                    self.committed(mark, session, record);
+                    session.with_state(|state| self.committed(mark, state, record));
                     self.listed(&plan, session).await;
                     if let Some(happened) = happened(&plan.step, session) {
                         session.tell(happened);
                     }
-                    return self.header(&plan, session);
+                    return session.with_state(|state| self.header(&plan, state));
                 }
                 Outcome::Ended => {
                     if let Step::Delete(..) = plan.step {
@@ -246,7 +283,7 @@ impl StoredSessions {
                     // The browser's cookie is left alone: by now it may hold the id of a new login.
                     return Ok(None);
                 }
-                Outcome::Missed(key, current) => {
+                Outcome::Missed(id, current) => {
                     misses += 1;
                     session.tell(EventKind::Conflict);
                     let Some(entries) = self.reread(session, &current)? else {
@@ -255,7 +292,7 @@ impl StoredSessions {
                     };
                     session.rebase(entries, current)?;
                     if turn.is_none() {
-                        turn = Some(self.turns.wait(&key).await);
+                        turn = Some(self.turns.wait(id.key()).await);
                     } else if misses > 3 {
                         tokio::time::sleep(jitter(misses)).await;
                     }
@@ -269,9 +306,9 @@ impl StoredSessions {
         match &plan.step {
             Step::Nothing => Ok(Outcome::Unchanged),
             Step::Forget => Ok(Outcome::Ended),
-            Step::Touch(key) => match self.store.touch(key, ttl).await {
+            Step::Touch(id) => match self.store.touch(id.key(), ttl).await {
                 Ok(()) => {
-                    self.renewed(key);
+                    self.renewed(id);
                     self.listed(plan, session).await;
                     session.tell(EventKind::Renewed);
                     Ok(Outcome::Unchanged)
@@ -290,27 +327,27 @@ impl StoredSessions {
                 session.with_state(|state| state.enter(id, base));
                 Ok(Outcome::Written(plan.mark, None))
             }
-            Step::Replace(key, base, value) => {
-                match self.store.replace(key, base, value.clone(), ttl).await {
+            Step::Replace(id, base, value) => {
+                let replaced = self.store.replace(id.key(), base, value.clone(), ttl);
+                match replaced.await {
                     Ok(record) => {
-                        self.renewed(key);
+                        self.written(id, &record);
                         Ok(Outcome::Written(plan.mark, Some(record)))
                     }
-                    Err(ReplaceError::Changed(current)) => {
-                        Ok(Outcome::Missed(key.clone(), current))
-                    }
+                    Err(ReplaceError::Changed(current)) => Ok(Outcome::Missed(id.clone(), current)),
                     Err(ReplaceError::NotFound) => Ok(Outcome::Gone),
                     Err(ReplaceError::Failed(error)) => Err(self.failed(error)),
                 }
             }
-            Step::Move(key, base, draft) => self.relocate(plan, session, key, base, draft).await,
-            Step::Delete(key, expected) => {
+            Step::Move(id, base, draft) => self.relocate(plan, session, id, base, draft).await,
+            Step::Delete(id, expected) => {
                 let tombstone = self.config.stored.tombstone;
-                match self.store.delete(key, expected.as_ref(), tombstone).await {
+                let deleted = self.store.delete(id.key(), expected.as_ref(), tombstone);
+                match deleted.await {
                     Ok(()) => Ok(Outcome::Ended),
                     // Somebody else has ended it: the browser's cookie may be a new login's by now.
                     Err(DeleteError::NotFound) => Ok(Outcome::Gone),
-                    Err(DeleteError::Changed(current)) => Ok(Outcome::Missed(key.clone(), current)),
+                    Err(DeleteError::Changed(current)) => Ok(Outcome::Missed(id.clone(), current)),
                     Err(DeleteError::Failed(error)) => Err(self.failed(error)),
                 }
             }
@@ -326,18 +363,17 @@ impl StoredSessions {
     ) -> Result<Option<(SessionId, Record)>, Error> {
         for _ in 0..MOST_COLLISIONS {
             let id = self.codec.generate()?;
-            let key = self.key(&id);
             let value = self.codec.encode(&id, draft)?;
             if let Some(registration) = &self.registration {
                 let format = self.codec.format();
-                let entered = registration.enter(session, format, Some(&key), ttl);
+                let entered = registration.enter(session, format, Some(id.key()), ttl);
                 if entered.await? == Standing::Ended {
                     return Ok(None);
                 }
             }
-            match self.store.create(&key, value, ttl).await {
+            match self.store.create(id.key(), value, ttl).await {
                 Ok(record) => {
-                    self.renewed(&key);
+                    self.written(&id, &record);
                     return Ok(Some((id, record)));
                 }
                 Err(CreateError::Exists) => {}
@@ -377,38 +413,48 @@ impl StoredSessions {
         }
     }
 
-    fn renewed(&self, key: &str) {
-        self.renewals.note(key, self.config.clock.unix_seconds());
+    /// Where the store tells how long an entry lives, nobody else has to remember.
+    fn written(&self, id: &SessionId, record: &Record) {
+        if record.expires_in.is_none() {
+            self.renewed(id);
+        }
     }
 
-    fn committed(&self, mark: Mark, session: &Session, record: Option<Record>) {
-        session.with_state(|state| {
-            let permanent = state.permanent(self.codec.format());
-            state.regenerated = false;
-            if let Home::Store(stored) = &mut state.home {
-                stored.commit(mark.version, mark.operations, record, permanent);
-            }
-        });
+    fn renewed(&self, id: &SessionId) {
+        let now = self.config.clock.unix_seconds();
+        self.renewals.note(id.key(), now);
     }
 
-    fn header(&self, plan: &Plan, session: &Session) -> Result<Option<HeaderValue>, Error> {
+    /// Done with, even so: done again later, it would undo what others do meanwhile.
+    fn unchanged(&self, plan: &Plan, state: &mut State) -> Result<Option<HeaderValue>, Error> {
+        self.committed(plan.mark, state, None);
+        self.header(plan, state)
+    }
+
+    fn committed(&self, mark: Mark, state: &mut State, record: Option<Record>) {
+        let permanent = state.permanent(self.codec.format());
+        state.regenerated = false;
+        if let Home::Store(stored) = &mut state.home {
+            stored.commit(mark.version, mark.operations, record, permanent);
+        }
+    }
+
+    fn header(&self, plan: &Plan, state: &State) -> Result<Option<HeaderValue>, Error> {
         if !plan.cookie {
             return Ok(None);
         }
-        session.with_state(|state| {
-            let permanent = state.permanent(self.codec.format());
-            let Home::Store(stored) = &state.home else {
-                return Ok(None);
-            };
-            let Entry::Live { id, .. } = &stored.entry else {
-                return Ok(None);
-            };
-            let expires = permanent.then(|| expires(&self.config, plan.ttl));
-            self.cookie
-                .set_header(self.cookie_value(id).as_bytes(), expires)
-                .map(Some)
-                .map_err(unsendable)
-        })
+        let permanent = state.permanent(self.codec.format());
+        let Home::Store(stored) = &state.home else {
+            return Ok(None);
+        };
+        let Entry::Live { id, .. } = &stored.entry else {
+            return Ok(None);
+        };
+        let expires = permanent.then(|| expires(&self.config, plan.ttl));
+        self.cookie
+            .set_header(self.cookie_value(id).as_bytes(), expires)
+            .map(Some)
+            .map_err(unsendable)
     }
 
     fn failed(&self, source: StoreError) -> Error {
@@ -430,8 +476,16 @@ enum Outcome {
     Written(Mark, Option<Record>),
     Ended,
     Gone,
-    /// The entry under this key is this by now.
-    Missed(String, Record),
+    /// The entry of this id is this by now.
+    Missed(SessionId, Record),
+}
+
+/// What the response has to set, by this save or by one before.
+fn remember(state: &mut State, header: Option<HeaderValue>) -> Option<HeaderValue> {
+    if header.is_some() {
+        state.set_saved(header);
+    }
+    state.saved_header()
 }
 
 /// What it means that this was written.
@@ -458,7 +512,25 @@ impl Backend for StoredSessions {
         self.registration.as_ref().map(|it| it as &dyn Devices)
     }
 
-    fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a> {
-        Commit::Pending(Box::pin(self.save(session)))
+    fn commit(self: Arc<Self>, session: &Session) -> Commit {
+        let plan = match session.with_state(|state| self.plan(state)) {
+            Ok(plan) => plan,
+            Err(error) => return Commit::Done(Err(error)),
+        };
+        if let Step::Nothing = plan.step {
+            return Commit::Done(session.with_state(|state| {
+                let header = self.unchanged(&plan, state)?;
+                Ok(remember(state, header))
+            }));
+        }
+        let plan = match self.waits_for_nothing() {
+            true => match self.save_now(session, plan) {
+                Some(saved) => return Commit::Done(saved),
+                None => None,
+            },
+            false => Some(plan),
+        };
+        let session = session.clone();
+        Commit::Pending(Box::pin(async move { self.save(&session, plan).await }))
     }
 }

@@ -1,4 +1,4 @@
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use http::HeaderValue;
 
@@ -15,16 +15,16 @@ pub(crate) trait Backend: Send + Sync {
     fn devices(&self) -> Option<&dyn Devices>;
 
     /// Makes what the session holds now last, and says what the response has to set.
-    fn commit<'a>(&'a self, session: &'a Session) -> Commit<'a>;
+    fn commit(self: Arc<Self>, session: &Session) -> Commit;
 }
 
 /// The Set-Cookie header that a commit calls for, if any: at once, or when a store has answered.
-pub(crate) enum Commit<'a> {
+pub(crate) enum Commit {
     Done(Result<Option<HeaderValue>, Error>),
-    Pending(Pin<Box<dyn Future<Output = Result<Option<HeaderValue>, Error>> + Send + 'a>>),
+    Pending(Pin<Box<dyn Future<Output = Result<Option<HeaderValue>, Error>> + Send>>),
 }
 
-impl Commit<'_> {
+impl Commit {
     pub(crate) async fn finish(self) -> Result<Option<HeaderValue>, Error> {
         match self {
             Self::Done(result) => result,

@@ -6,7 +6,7 @@ use super::PERMANENT;
 use crate::{
     Error,
     format::{
-        Content, Format, FormatError, IndexedContent, IndexedKey, Serialization, TaggedJson,
+        Content, Format, FormatError, Half, IndexedContent, IndexedKey, Serialization, TaggedJson,
         escaped_key, slice,
     },
     json::JsonError,
@@ -65,6 +65,22 @@ struct Other {
     key: Vec<u8>,
     value: Vec<u8>,
     place: u32,
+}
+
+/// What a store's value is put together from.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    Entry(&'a Entry),
+    Other(&'a Other),
+}
+
+impl Part<'_> {
+    fn place(&self) -> u32 {
+        match self {
+            Self::Entry(entry) => entry.place,
+            Self::Other(other) => other.place,
+        }
+    }
 }
 
 impl Entries {
@@ -127,6 +143,7 @@ impl Entries {
                     let range = range.start as usize..range.end as usize;
                     document.get(range).unwrap_or_default().to_vec()
                 };
+                entries.list.reserve_exact(list.len());
                 for entry in list {
                     let place = entries.next_place();
                     match entry.key {
@@ -333,41 +350,43 @@ impl Entries {
         out.push(b'}');
     }
 
-    #[allow(
-        clippy::type_complexity,
-        reason = "place, key and value, used here alone"
-    )]
     fn write_stored(&self, format: Serialization, out: &mut Vec<u8>) -> Result<(), Error> {
-        let named = |key: &Text| {
-            let key = key.to_string();
-            |source| Error::Write { key, source }
-        };
-        let mut keys = Vec::with_capacity(32 * self.list.len());
-        let mut parts: Vec<(u32, Range<usize>, Cow<'_, [u8]>)> = Vec::with_capacity(self.len());
-        for entry in &self.list {
-            let text = self.key_text(entry);
-            let start = keys.len();
-            format.write_key(&mut keys, &text).map_err(named(&text))?;
-            let value = match &entry.slot {
-                Slot::Decoded(value) => {
-                    let mut encoded = Vec::new();
-                    format.write(&mut encoded, value).map_err(named(&text))?;
-                    Cow::Owned(encoded)
+        let mut parts: Vec<Part<'_>> = Vec::with_capacity(self.len());
+        parts.extend(self.list.iter().map(Part::Entry));
+        parts.extend(self.others.iter().map(Part::Other));
+        parts.sort_unstable_by_key(Part::place);
+        let mut unwritable = None;
+        let written = format.assemble(out, parts.into_iter(), |out, part, half| {
+            let entry = match part {
+                Part::Entry(entry) => entry,
+                Part::Other(other) => {
+                    out.extend_from_slice(match half {
+                        Half::Key => &other.key,
+                        Half::Value => &other.value,
+                    });
+                    return Ok(());
                 }
-                Slot::Document(_) | Slot::Changed(_) => Cow::Borrowed(self.encoded(entry)),
             };
-            parts.push((entry.place, start..keys.len(), value));
-        }
-        for other in &self.others {
-            let start = keys.len();
-            keys.extend_from_slice(&other.key);
-            parts.push((other.place, start..keys.len(), (&other.value).into()));
-        }
-        parts.sort_unstable_by_key(|(place, ..)| *place);
-        let entries = parts
-            .iter()
-            .map(|(_, key, value)| (keys.get(key.clone()).unwrap_or_default(), &**value));
-        format.assemble(out, entries).map_err(Error::Unwritable)
+            let written = match (half, &entry.key, &entry.slot) {
+                (Half::Key, IndexedKey::Plain(range), _) => {
+                    format.write_str_key(out, self.document.str(range))
+                }
+                (Half::Key, IndexedKey::Escaped(key), _) => format.write_key(out, key),
+                (Half::Value, _, Slot::Decoded(value)) => format.write(out, value),
+                (Half::Value, ..) => {
+                    out.extend_from_slice(self.encoded(entry));
+                    Ok(())
+                }
+            };
+            written.inspect_err(|_| unwritable = Some(entry))
+        });
+        written.map_err(|source| match unwritable {
+            Some(entry) => Error::Write {
+                key: self.key_text(entry).to_string(),
+                source,
+            },
+            None => Error::Unwritable(source),
+        })
     }
 
     /// The largest keys with the bytes of their values' text.
@@ -405,7 +424,7 @@ impl Entries {
 
     fn key_text<'a>(&'a self, entry: &'a Entry) -> Cow<'a, Text> {
         match &entry.key {
-            IndexedKey::Plain(range) => Cow::Owned(self.document.text(range).into()),
+            IndexedKey::Plain(range) => Cow::Owned(self.document.str(range).into()),
             IndexedKey::Escaped(text) => Cow::Borrowed(text),
         }
     }
@@ -428,7 +447,7 @@ impl Entries {
                 format.read(self.document.slice(range)).unwrap_or_default()
             }
             (Slot::Document(range), Format::Tagged(format)) => {
-                let json = self.document.text(range);
+                let json = self.document.str(range);
                 match json.parse::<i64>() {
                     // An id or a counter, as most entries are, needs no reader.
                     Ok(int) => Value::from(int),
@@ -440,9 +459,9 @@ impl Entries {
 }
 
 impl Document {
-    /// A part that is text.
+    /// A part of it that is known to be text.
     #[inline]
-    fn text(&self, range: &Range<u32>) -> &str {
+    fn str(&self, range: &Range<u32>) -> &str {
         match self {
             Self::Text(text) => slice(text, range),
             Self::Bytes(_) => str::from_utf8(self.slice(range)).unwrap_or_default(),

@@ -94,6 +94,17 @@ impl EventKind {
             _ => None,
         }
     }
+
+    /// Logins, ends and what looks like an attack are; the rest is for whoever looks closer.
+    fn is_worth_a_line(self) -> bool {
+        matches!(
+            self,
+            Self::LoggedIn
+                | Self::Destroyed
+                | Self::Revoked { .. }
+                | Self::Refused(Refusal::BadSignature | Refusal::MalformedId)
+        )
+    }
 }
 
 /// Who is told what happens.
@@ -107,6 +118,15 @@ impl Observer {
         Self(Some(Arc::new(observer)))
     }
 
+    /// Whether anyone would notice: if not, nobody need find out which session it is.
+    pub(crate) fn listens_to(&self, kind: EventKind) -> bool {
+        self.0.is_some()
+            || match kind.is_worth_a_line() {
+                true => tracing::enabled!(target: TARGET, tracing::Level::INFO),
+                false => tracing::enabled!(target: TARGET, tracing::Level::DEBUG),
+            }
+    }
+
     pub(crate) fn tell(&self, event: &Event<'_>) {
         trace(event);
         if let Some(observer) = &self.0 {
@@ -115,12 +135,14 @@ impl Observer {
     }
 }
 
-/// Logins, ends and what looks like an attack are worth a line; the rest is for whoever looks closer.
+/// What the traces are filtered by.
+const TARGET: &str = "cloakroom::session";
+
 fn trace(event: &Event<'_>) {
     macro_rules! emit {
         ($level:ident) => {
             tracing::$level!(
-                target: "cloakroom::session",
+                target: TARGET,
                 event = event.kind.name(),
                 session = event.session.map(tracing::field::display),
                 reason = event.kind.reason(),
@@ -128,12 +150,9 @@ fn trace(event: &Event<'_>) {
             )
         };
     }
-    match event.kind {
-        EventKind::LoggedIn
-        | EventKind::Destroyed
-        | EventKind::Revoked { .. }
-        | EventKind::Refused(Refusal::BadSignature | Refusal::MalformedId) => emit!(info),
-        _ => emit!(debug),
+    match event.kind.is_worth_a_line() {
+        true => emit!(info),
+        false => emit!(debug),
     }
 }
 

@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn s23_a_handle_says_nothing_of_the_id() {
-        let id = SessionId::parse("kRtasPgzdZBA1SEoclYTR_kKMMFmOJSsdpI0trR3xDc").unwrap();
+        let id =
+            SessionId::parse("session:", b"kRtasPgzdZBA1SEoclYTR_kKMMFmOJSsdpI0trR3xDc").unwrap();
         let handle = Handle::of(&id);
         // printf 'cloakroom handle\0kRta…xDc' | sha256sum, the first half in base64.
         assert_eq!(handle.to_string(), "vvbp7u_iWVwoISh7S9j4NA");

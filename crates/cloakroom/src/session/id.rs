@@ -3,53 +3,90 @@ use std::fmt;
 use super::Ticket;
 use crate::token::base64;
 
-/// What a browser holds of a session in a store.
+/// What a browser holds of a session in a store, and under which key its entry is.
 ///
 /// Whoever knows it has the session, so nothing shows it.
 #[derive(Clone)]
-pub(crate) enum SessionId {
-    /// Flask-Session's `sid`: random bytes in URL-safe base64, 43 characters for the usual 32 bytes. The entry has the
-    /// same name.
-    Plain(String),
-    /// One half names the entry, the other opens it.
-    Ticket(Ticket),
+pub(crate) struct SessionId {
+    /// The prefix of the store's keys, then what the browser holds: the key is its beginning.
+    text: String,
+    prefix: usize,
+    key: usize,
+    ticket: Option<Box<Ticket>>,
 }
 
 /// Fewer random bytes could be guessed, more would not fit a key of every store.
 pub(crate) const ID_BYTES: std::ops::RangeInclusive<usize> = 16..=128;
 
 impl SessionId {
-    /// A new one of Flask-Session's kind, from the operating system's random numbers.
-    pub(crate) fn generate(bytes: usize) -> Result<Self, getrandom::Error> {
+    /// A new one of Flask-Session's kind, from the operating system's random numbers: its `sid`, random bytes in
+    /// URL-safe base64, 43 characters for the usual 32 bytes. The entry has the same name.
+    pub(crate) fn generate(prefix: &str, bytes: usize) -> Result<Self, getrandom::Error> {
         let mut random = vec![0; bytes];
         getrandom::fill(&mut random)?;
-        Ok(Self::Plain(base64::encode(&random)))
+        Ok(Self::plain(prefix, &base64::encode(&random)))
     }
 
     /// An id of Flask-Session's kind as a browser may send it: the characters that ids are made of, and no fewer or
     /// more than any version of Flask-Session makes (36 for a UUID). Nothing else reaches a store.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let legal = text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    pub(crate) fn parse(prefix: &str, text: &[u8]) -> Option<Self> {
         let length = encoded_length(*ID_BYTES.start())..=encoded_length(*ID_BYTES.end());
-        (legal && length.contains(&text.len())).then(|| Self::Plain(text.to_owned()))
+        let legal = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if !length.contains(&text.len()) || !text.iter().all(legal) {
+            return None;
+        }
+        Some(Self::plain(prefix, str::from_utf8(text).ok()?))
+    }
+
+    fn plain(prefix: &str, id: &str) -> Self {
+        let text = [prefix, id].concat();
+        Self {
+            prefix: prefix.len(),
+            key: text.len(),
+            text,
+            ticket: None,
+        }
+    }
+
+    /// A new one of two halves: one names the entry, the other opens it.
+    pub(crate) fn generate_ticket(prefix: &str) -> Result<Self, getrandom::Error> {
+        let (ticket, text) = Ticket::generate()?;
+        Ok(Self::of_ticket(prefix, ticket, &text))
+    }
+
+    /// An id of two halves as a browser may send it.
+    pub(crate) fn parse_ticket(prefix: &str, text: &[u8]) -> Option<Self> {
+        let text = str::from_utf8(text).ok()?;
+        Some(Self::of_ticket(prefix, Ticket::parse(text)?, text))
+    }
+
+    fn of_ticket(prefix: &str, ticket: Ticket, text: &str) -> Self {
+        Self {
+            text: [prefix, text].concat(),
+            prefix: prefix.len(),
+            key: prefix.len() + Ticket::PUBLIC_LENGTH,
+            ticket: Some(Box::new(ticket)),
+        }
     }
 
     /// What the cookie holds.
     pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Plain(text) => text,
-            Self::Ticket(ticket) => ticket.as_str(),
-        }
+        &self.text[self.prefix..]
     }
 
-    /// What names the entry in the store. Of a ticket it is the half that logs nobody in.
+    /// The key of the entry.
+    pub(crate) fn key(&self) -> &str {
+        &self.text[..self.key]
+    }
+
+    /// What names the entry among those of the same prefix. Of a ticket it is the half that logs nobody in.
     pub(crate) fn entry(&self) -> &str {
-        match self {
-            Self::Plain(text) => text,
-            Self::Ticket(ticket) => ticket.public(),
-        }
+        &self.text[self.prefix..self.key]
+    }
+
+    /// The half that opens the entry; none of an id of Flask-Session's kind.
+    pub(crate) fn ticket(&self) -> Option<&Ticket> {
+        self.ticket.as_deref()
     }
 }
 
@@ -68,19 +105,27 @@ impl fmt::Debug for SessionId {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Option<SessionId> {
+        SessionId::parse("", text.as_bytes())
+    }
+
     #[test]
     fn s01_ids_are_random_and_parse() {
-        let id = SessionId::generate(32).unwrap();
+        let id = SessionId::generate("session:", 32).unwrap();
         assert_eq!(id.as_str().len(), 43);
         assert_eq!(id.entry(), id.as_str());
-        assert_eq!(SessionId::parse(id.as_str()).unwrap().as_str(), id.as_str());
-        assert_ne!(SessionId::generate(32).unwrap().as_str(), id.as_str());
+        assert_eq!(id.key(), format!("session:{}", id.as_str()));
+        assert_eq!(parse(id.as_str()).unwrap().as_str(), id.as_str());
+        assert_ne!(
+            SessionId::generate("session:", 32).unwrap().as_str(),
+            id.as_str()
+        );
         assert_eq!(format!("{id:?}"), "SessionId");
     }
 
     #[test]
     fn s05_what_no_version_of_flask_session_makes_is_refused() {
-        assert!(SessionId::parse("6c84fb90-12c4-11e1-840d-7b25c5ee775a").is_some());
+        assert!(parse("6c84fb90-12c4-11e1-840d-7b25c5ee775a").is_some());
         for text in [
             "",
             "short",
@@ -88,9 +133,9 @@ mod tests {
             "kRtasPgzdZBA1SEoclYTR_kKMMFmOJSsdpI0 trR3xD",
             "../../../../../../etc/passwd-and-some-more",
         ] {
-            assert!(SessionId::parse(text).is_none(), "{text}");
+            assert!(parse(text).is_none(), "{text}");
         }
-        assert!(SessionId::parse(&"a".repeat(171)).is_some());
-        assert!(SessionId::parse(&"a".repeat(172)).is_none());
+        assert!(parse(&"a".repeat(171)).is_some());
+        assert!(parse(&"a".repeat(172)).is_none());
     }
 }

@@ -20,7 +20,7 @@ impl Session {
     }
 
     /// The header for the response; from now on changes are refused.
-    pub(crate) fn close(&self) -> Commit<'_> {
+    pub(crate) fn close(&self) -> Commit {
         let mut state = self.lock();
         state.closed = true;
         if let Home::Nowhere(nowhere) = &state.home {
@@ -32,7 +32,12 @@ impl Session {
             return Commit::Done(Ok(header));
         }
         drop(state);
-        self.inner.backend.commit(self)
+        self.commit()
+    }
+
+    /// Makes what it holds now last.
+    pub(super) fn commit(&self) -> Commit {
+        self.inner.backend.clone().commit(self)
     }
 
     /// A header that must go out even if the commit failed.
@@ -72,6 +77,9 @@ impl Session {
 
     /// Tells whoever wants to know what has happened to this session.
     pub(crate) fn tell(&self, kind: EventKind) {
+        if !self.config().observer.listens_to(kind) {
+            return;
+        }
         let (session, subject) = self.with_state(|state| {
             let subject = state.subject(self.format());
             (

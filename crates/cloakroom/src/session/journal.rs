@@ -22,8 +22,8 @@ pub(crate) enum Operation {
     TakeFlashes(Vec<Value>),
 }
 
-/// The function of an `update`, with its types erased.
-pub(crate) type Change = Box<dyn Fn(Option<Value>) -> Result<Value, Error> + Send>;
+/// The function of an `update`, with its types erased. It is told the key for its errors.
+pub(crate) type Change = Box<dyn Fn(&str, Option<Value>) -> Result<Value, Error> + Send>;
 
 impl Operation {
     /// Does it again.
@@ -34,7 +34,7 @@ impl Operation {
                 entries.insert(format, key, value.clone())
             }
             Self::Update(key, change) => {
-                let value = change(entries.get(format, key))?;
+                let value = change(key, entries.get(format, key))?;
                 entries.insert(format, key, value)
             }
             Self::Remove(key) => {

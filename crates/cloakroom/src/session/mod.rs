@@ -209,10 +209,9 @@ impl Session {
             if state.version == version {
                 state.entries.insert(self.format(), key, value)?;
                 state.changed(|| {
-                    let name = key.to_owned();
-                    let again = move |old: Option<Value>| {
-                        let old = old.map(|old| convert(&name, old)).transpose()?;
-                        stored(&name, &change(old))
+                    let again = move |key: &str, old: Option<Value>| {
+                        let old = old.map(|old| convert(key, old)).transpose()?;
+                        stored(key, &change(old))
                     };
                     Operation::Update(key.to_owned(), Box::new(again))
                 });
@@ -381,7 +380,7 @@ impl Session {
     /// [`Error::StoreUnavailable`], [`Error::StoreRefused`] and [`Error::Contended`].
     pub async fn save(&self) -> Result<(), Error> {
         drop(self.write_open()?);
-        let header = self.inner.backend.commit(self).finish().await?;
+        let header = self.commit().finish().await?;
         self.lock().set_saved(header);
         Ok(())
     }

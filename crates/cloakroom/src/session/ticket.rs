@@ -5,17 +5,12 @@ use subtle::ConstantTimeEq;
 
 use crate::token::{Leniency, base64};
 
-/// What the browser holds of a session in the native layouts: a public id, which names the entry, and a secret, of
+/// What opens a session in the native layouts. The browser holds a public id, which names the entry, and a secret, of
 /// which the store has no more than its SHA-256. Whoever reads the store can therefore not log in with what is there.
 ///
-/// It is written `<22 characters>.<43 characters>` in URL-safe base64.
-///
-/// The whole ticket logs in, so nothing shows it.
+/// Both are written `<22 characters>.<43 characters>` in URL-safe base64. This is the secret, so nothing shows it.
 #[derive(Clone)]
-pub(crate) struct Ticket {
-    text: String,
-    secret: [u8; SECRET],
-}
+pub(crate) struct Ticket([u8; SECRET]);
 
 /// The SHA-256 of a ticket's secret: all that a store has of it.
 pub(crate) type SecretHash = [u8; 32];
@@ -31,45 +26,32 @@ impl Ticket {
     /// The characters of the public id.
     pub(crate) const PUBLIC_LENGTH: usize = super::encoded_length(PUBLIC);
 
-    /// A new one from the operating system's random numbers.
-    pub(crate) fn generate() -> Result<Self, getrandom::Error> {
+    /// A new one from the operating system's random numbers, and how it is written.
+    pub(crate) fn generate() -> Result<(Self, String), getrandom::Error> {
         let mut secret = [0; SECRET];
         getrandom::fill(&mut secret)?;
         let mut public = [0; PUBLIC];
         getrandom::fill(&mut public)?;
         let text = [base64::encode(public), base64::encode(secret)].join(".");
-        Ok(Self { text, secret })
+        Ok((Self(secret), text))
     }
 
     /// A ticket as a browser may send it, in the one spelling that it has. Nothing else reaches a store.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (public, secret) = text.split_once('.')?;
         let _: [u8; PUBLIC] = decode(public)?;
-        Some(Self {
-            secret: decode(secret)?,
-            text: text.to_owned(),
-        })
-    }
-
-    /// What the cookie holds.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// What names the entry. It logs nobody in.
-    pub(crate) fn public(&self) -> &str {
-        &self.text[..Self::PUBLIC_LENGTH]
+        decode(secret).map(Self)
     }
 
     /// What keys are derived from.
     #[cfg(feature = "encrypted")]
     pub(crate) fn secret(&self) -> &[u8; SECRET] {
-        &self.secret
+        &self.0
     }
 
     /// What the store keeps of the secret.
     pub(crate) fn secret_hash(&self) -> SecretHash {
-        Sha256::digest(self.secret).into()
+        Sha256::digest(self.0).into()
     }
 
     /// Whether an entry with this hash is the ticket's. It takes as long whatever the two have in common.
@@ -103,10 +85,9 @@ mod tests {
         let mut seen = HashSet::new();
         let mut ones = [0_u32; 48 * 8];
         for _ in 0..4000 {
-            let ticket = Ticket::generate().unwrap();
-            let (public, secret) = ticket.as_str().split_once('.').unwrap();
-            assert_eq!((public.len(), secret.len()), (22, 43));
-            assert_eq!(ticket.public(), public);
+            let (_, text) = Ticket::generate().unwrap();
+            let (public, secret) = text.split_once('.').unwrap();
+            assert_eq!((public.len(), secret.len()), (Ticket::PUBLIC_LENGTH, 43));
             assert!(seen.insert(public.to_owned()) && seen.insert(secret.to_owned()));
             let bytes =
                 [public, secret].map(|half| base64::decode(half, Leniency::Strict).unwrap());
@@ -121,10 +102,9 @@ mod tests {
 
     #[test]
     fn s05_a_ticket_has_one_spelling() {
-        let ticket = Ticket::generate().unwrap();
-        let text = ticket.as_str();
-        let parsed = Ticket::parse(text).unwrap();
-        assert_eq!((parsed.as_str(), parsed.secret), (text, ticket.secret));
+        let (ticket, text) = Ticket::generate().unwrap();
+        let text = text.as_str();
+        assert_eq!(Ticket::parse(text).unwrap().0, ticket.0);
         let (public, secret) = text.split_once('.').unwrap();
         for other in [
             String::new(),
@@ -163,7 +143,7 @@ mod tests {
 
     #[test]
     fn s07_a_ticket_opens_its_own_entry_alone() {
-        let (one, other) = (Ticket::generate().unwrap(), Ticket::generate().unwrap());
+        let [(one, _), (other, _)] = [(); 2].map(|()| Ticket::generate().unwrap());
         let stored = one.secret_hash();
         assert!(one.opens(&stored) && !other.opens(&stored));
         for bit in 0..256 {

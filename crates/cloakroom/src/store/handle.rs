@@ -1,10 +1,10 @@
-use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+use std::{any::Any, fmt, future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Bytes;
 
 use super::{
-    Breaker, CreateError, Cursor, DeleteError, Driver, Page, Prepared, Record, ReplaceError,
-    StoreError, TouchError, breaker::Circuit, error::Answer,
+    Breaker, CreateError, Cursor, DeleteError, Driver, MemoryStore, Page, Prepared, Record,
+    ReplaceError, StoreError, TouchError, breaker::Circuit, error::Answer,
 };
 
 /// A store of any kind, chosen at run time. Clones are the same store.
@@ -14,19 +14,31 @@ use super::{
 /// [`Breaker`].
 #[derive(Clone)]
 pub struct Store {
-    driver: Arc<dyn Erased>,
+    place: Place,
     timeout: Duration,
     circuit: Option<Arc<Circuit>>,
 }
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+#[derive(Clone)]
+enum Place {
+    /// Answers at once and never fails for want of a connection, so it needs no timer and no breaker.
+    Memory(Arc<MemoryStore>),
+    Elsewhere(Arc<dyn Erased>),
+}
+
 impl Store {
     /// The store that a driver drives.
     pub fn new(driver: impl Driver) -> Self {
         let circuit = Circuit::new(driver.name(), Breaker::default());
+        let driver = Arc::new(driver);
+        let any: Arc<dyn Any + Send + Sync> = driver.clone();
         Self {
-            driver: Arc::new(driver),
+            place: match any.downcast() {
+                Ok(memory) => Place::Memory(memory),
+                Err(_) => Place::Elsewhere(driver),
+            },
             timeout: TIMEOUT,
             circuit: Some(Arc::new(circuit)),
         }
@@ -63,12 +75,23 @@ impl Store {
 
     /// What the store is called in messages.
     pub fn name(&self) -> &'static str {
-        self.driver.name()
+        match &self.place {
+            Place::Memory(memory) => Driver::name(&**memory),
+            Place::Elsewhere(driver) => driver.name(),
+        }
     }
 
     /// As [`Driver::shares_pickles`].
     pub fn shares_pickles(&self) -> bool {
-        self.driver.shares_pickles()
+        match &self.place {
+            Place::Memory(memory) => Driver::shares_pickles(&**memory),
+            Place::Elsewhere(driver) => driver.shares_pickles(),
+        }
+    }
+
+    /// Whether no call ever waits for anything.
+    pub(crate) fn answers_at_once(&self) -> bool {
+        matches!(self.place, Place::Memory(_))
     }
 
     /// As [`Driver::load`].
@@ -77,7 +100,10 @@ impl Store {
     ///
     /// As there, and a time-out.
     pub async fn load(&self, key: &str) -> Result<Option<Record>, StoreError> {
-        self.within(self.driver.load(key)).await
+        match &self.place {
+            Place::Memory(memory) => Driver::load(&**memory, key).await,
+            Place::Elsewhere(driver) => self.within(driver.load(key)).await,
+        }
     }
 
     /// As [`Driver::create`].
@@ -91,7 +117,10 @@ impl Store {
         value: Bytes,
         ttl: Duration,
     ) -> Result<Record, CreateError> {
-        self.within(self.driver.create(key, value, ttl)).await
+        match &self.place {
+            Place::Memory(memory) => Driver::create(&**memory, key, value, ttl).await,
+            Place::Elsewhere(driver) => self.within(driver.create(key, value, ttl)).await,
+        }
     }
 
     /// As [`Driver::replace`].
@@ -106,8 +135,10 @@ impl Store {
         value: Bytes,
         ttl: Duration,
     ) -> Result<Record, ReplaceError> {
-        self.within(self.driver.replace(key, base, value, ttl))
-            .await
+        match &self.place {
+            Place::Memory(memory) => Driver::replace(&**memory, key, base, value, ttl).await,
+            Place::Elsewhere(driver) => self.within(driver.replace(key, base, value, ttl)).await,
+        }
     }
 
     /// As [`Driver::touch`].
@@ -116,7 +147,10 @@ impl Store {
     ///
     /// As there, and a time-out.
     pub async fn touch(&self, key: &str, ttl: Duration) -> Result<(), TouchError> {
-        self.within(self.driver.touch(key, ttl)).await
+        match &self.place {
+            Place::Memory(memory) => Driver::touch(&**memory, key, ttl).await,
+            Place::Elsewhere(driver) => self.within(driver.touch(key, ttl)).await,
+        }
     }
 
     /// As [`Driver::delete`].
@@ -130,8 +164,10 @@ impl Store {
         expected: Option<&Record>,
         tombstone: Duration,
     ) -> Result<(), DeleteError> {
-        self.within(self.driver.delete(key, expected, tombstone))
-            .await
+        match &self.place {
+            Place::Memory(memory) => Driver::delete(&**memory, key, expected, tombstone).await,
+            Place::Elsewhere(driver) => self.within(driver.delete(key, expected, tombstone)).await,
+        }
     }
 
     /// As [`Driver::delete_expired`]. As no visitor waits for it, it neither counts for the [`Breaker`] nor is
@@ -141,7 +177,10 @@ impl Store {
     ///
     /// As there, and a time-out.
     pub async fn delete_expired(&self, limit: usize) -> Result<usize, StoreError> {
-        self.limited(self.driver.delete_expired(limit)).await
+        match &self.place {
+            Place::Memory(memory) => Driver::delete_expired(&**memory, limit).await,
+            Place::Elsewhere(driver) => self.limited(driver.delete_expired(limit)).await,
+        }
     }
 
     /// As [`Driver::list`], and [`delete_expired`](Self::delete_expired) for the [`Breaker`].
@@ -155,7 +194,10 @@ impl Store {
         from: Option<Cursor>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        self.limited(self.driver.list(prefix, from, limit)).await
+        match &self.place {
+            Place::Memory(memory) => Driver::list(&**memory, prefix, from, limit).await,
+            Place::Elsewhere(driver) => self.limited(driver.list(prefix, from, limit)).await,
+        }
     }
 
     /// As [`Driver::prepare`], without a time limit: making a table takes the seconds it takes.
@@ -165,10 +207,13 @@ impl Store {
     /// As there.
     #[doc(alias = "migrate")]
     pub async fn prepare(&self) -> Result<Prepared, StoreError> {
-        self.driver.prepare().await
+        match &self.place {
+            Place::Memory(memory) => Driver::prepare(&**memory).await,
+            Place::Elsewhere(driver) => driver.prepare().await,
+        }
     }
 
-    async fn within<T, E: Answer>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    async fn within<T, E: Answer>(&self, call: Boxed<'_, Result<T, E>>) -> Result<T, E> {
         let Some(circuit) = &self.circuit else {
             return self.limited(call).await;
         };
@@ -180,9 +225,14 @@ impl Store {
 
     async fn limited<T, E: From<StoreError>>(
         &self,
-        call: impl Future<Output = Result<T, E>>,
+        mut call: Boxed<'_, Result<T, E>>,
     ) -> Result<T, E> {
-        match tokio::time::timeout(self.timeout, call).await {
+        // What is answered at once needs no timer. Boxed, it takes no room in what every request carries.
+        let first = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await;
+        if let Poll::Ready(result) = first {
+            return result;
+        }
+        match Box::pin(tokio::time::timeout(self.timeout, call)).await {
             Ok(result) => result,
             Err(_) => Err(StoreError::timed_out(self.name()).into()),
         }

@@ -205,24 +205,18 @@ impl Slot {
 }
 
 fn close(manager: SessionManager, session: Session) -> Closing {
-    if manager.closes_later() {
-        return Closing::Later(Box::pin(async move {
-            let result = session.close().finish().await;
+    match session.close() {
+        Commit::Done(result) => Closing::Now(Closed::Committed {
+            manager,
+            session,
+            result,
+        }),
+        Commit::Pending(commit) => Closing::Later(Box::pin(async move {
             Closed::Committed {
                 manager,
                 session,
-                result,
+                result: commit.await,
             }
-        }));
+        })),
     }
-    // A cookie is made at once.
-    let result = match session.close() {
-        Commit::Done(result) => result,
-        Commit::Pending(_) => Ok(None),
-    };
-    Closing::Now(Closed::Committed {
-        manager,
-        session,
-        result,
-    })
 }

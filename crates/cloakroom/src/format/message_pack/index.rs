@@ -2,13 +2,9 @@ use super::{
     MAX_DEPTH, from_slice,
     read::{Header, Reader, deeper},
 };
-use crate::{
-    format::{
-        FormatError, IndexedKey,
-        document::{
-            IndexedContent, IndexedEntry, check_length, content_of, keys_are_distinct, short,
-        },
-    },
+use crate::format::{
+    FormatError, IndexedKey,
+    document::{IndexedContent, IndexedEntry, check_length, content_of, keys_are_distinct, short},
 };
 
 /// Checks the whole document and hands out where the entries of the top level are.
@@ -27,8 +23,8 @@ pub(in crate::format) fn index(document: &[u8]) -> Result<IndexedContent, Format
         let middle = reader.position();
         reader.skip(depth)?;
         entries.push(IndexedEntry {
-            // A text ends with its last character, whatever its header is.
-            key: key.map(|key| IndexedKey::Plain(short(&(middle - key.len()..middle)))),
+            // The text is the end of the key.
+            key: key.map(|text| IndexedKey::Plain(short(&(middle - text.len()..middle)))),
             key_bytes: short(&(start..middle)),
             value_bytes: short(&(middle..reader.position())),
         });

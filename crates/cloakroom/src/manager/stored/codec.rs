@@ -131,24 +131,19 @@ impl Codec {
     /// The id of a new entry.
     pub(super) fn generate(&self) -> Result<SessionId, Error> {
         let id = match self.layout {
-            Layout::Flask => SessionId::generate(self.id_length),
-            _ => Ticket::generate().map(SessionId::Ticket),
+            Layout::Flask => SessionId::generate(&self.prefix, self.id_length),
+            _ => SessionId::generate_ticket(&self.prefix),
         };
         id.map_err(no_random)
     }
 
     /// An id that could be one of ours.
-    pub(super) fn parse(&self, text: &str) -> Option<SessionId> {
-        let id = match self.layout {
-            Layout::Flask => SessionId::parse(text),
-            _ => Ticket::parse(text).map(SessionId::Ticket),
-        }?;
-        (self.prefix.len() + id.entry().len() + TOMBSTONE <= MAX_KEY).then_some(id)
-    }
-
-    /// The key of the entry.
-    pub(super) fn key(&self, id: &SessionId) -> String {
-        [&self.prefix, id.entry()].concat()
+    pub(super) fn parse(&self, text: &[u8]) -> Option<SessionId> {
+        match self.layout {
+            Layout::Flask => SessionId::parse(&self.prefix, text),
+            _ => SessionId::parse_ticket(&self.prefix, text),
+        }
+        .filter(|id| id.key().len() + TOMBSTONE <= MAX_KEY)
     }
 
     /// What the session holds now, to be stored.
@@ -194,7 +189,7 @@ impl Codec {
 
     /// The bytes of an entry.
     pub(super) fn encode(&self, id: &SessionId, draft: &Draft) -> Result<Bytes, Error> {
-        let SessionId::Ticket(ticket) = id else {
+        let Some(ticket) = id.ticket() else {
             return Ok(draft.content.clone());
         };
         let hash = ticket.secret_hash();
@@ -203,7 +198,7 @@ impl Codec {
             Layout::Sealed => {
                 let mut nonce = [0; 12];
                 getrandom::fill(&mut nonce).map_err(no_random)?;
-                let key = self.seal_key(ticket);
+                let key = self.seal_key(id, ticket);
                 key.write(&draft.header, &hash, &draft.content, nonce)
             }
             _ => record::write(&draft.header, &hash, &draft.content),
@@ -230,7 +225,7 @@ impl Codec {
 
     /// Takes a record apart.
     fn open(&self, id: &SessionId, record: &Record) -> Result<Opened, Refusal> {
-        let SessionId::Ticket(ticket) = id else {
+        let Some(ticket) = id.ticket() else {
             return Ok(Opened {
                 header: RecordHeader::default(),
                 content: record.value.clone(),
@@ -244,7 +239,7 @@ impl Codec {
             (Layout::Native, Kind::Readable) => record.value.slice_ref(envelope.content),
             #[cfg(feature = "encrypted")]
             (Layout::Sealed, Kind::Sealed) => {
-                let content = self.seal_key(ticket).open(&envelope);
+                let content = self.seal_key(id, ticket).open(&envelope);
                 Bytes::from(content.map_err(unreadable)?)
             }
             // Whoever can write into the store must not choose how it is read.
@@ -257,9 +252,9 @@ impl Codec {
     }
 
     #[cfg(feature = "encrypted")]
-    fn seal_key(&self, ticket: &Ticket) -> SealKey {
+    fn seal_key(&self, id: &SessionId, ticket: &Ticket) -> SealKey {
         let [prefix, cookie_name] = &self.places;
-        SealKey::derive(ticket.secret(), [prefix, cookie_name, ticket.public()])
+        SealKey::derive(ticket.secret(), [prefix, cookie_name, id.entry()])
     }
 }
 

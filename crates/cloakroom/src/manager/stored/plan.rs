@@ -42,11 +42,11 @@ impl Mark {
 /// [`StoreCommit`] with what it takes.
 pub(super) enum Step {
     Nothing,
-    Touch(String),
+    Touch(SessionId),
     Create(Draft),
-    Replace(String, Record, Bytes),
-    Move(String, Record, Draft),
-    Delete(String, Option<Record>),
+    Replace(SessionId, Record, Bytes),
+    Move(SessionId, Record, Draft),
+    Delete(SessionId, Option<Record>),
     Forget,
 }
 
@@ -122,16 +122,16 @@ impl StoredSessions {
         let step = match (decide_store(origin, content, change, identity), entry) {
             (StoreCommit::Forget, _) => Step::Forget,
             (StoreCommit::Create, _) => Step::Create(draft),
-            (StoreCommit::Touch, Some((id, _))) => Step::Touch(self.key(id)),
+            (StoreCommit::Touch, Some((id, _))) => Step::Touch(id.clone()),
             (StoreCommit::Replace, Some((id, base))) => {
                 let value = self.codec.encode(id, &draft)?;
-                Step::Replace(self.key(id), base.clone(), value)
+                Step::Replace(id.clone(), base.clone(), value)
             }
-            (StoreCommit::Move, Some((id, base))) => Step::Move(self.key(id), base.clone(), draft),
+            (StoreCommit::Move, Some((id, base))) => Step::Move(id.clone(), base.clone(), draft),
             (StoreCommit::Delete, Some((id, base))) => {
                 // Emptied key by key, a session that somebody else fills meanwhile lives on; cleared, it ends.
                 let expected = (!stored.ends()).then(|| base.clone());
-                Step::Delete(self.key(id), expected)
+                Step::Delete(id.clone(), expected)
             }
             // Only an entry is touched, replaced, moved or deleted.
             (StoreCommit::Nothing, _) | (_, None) => Step::Nothing,
@@ -171,7 +171,7 @@ impl StoredSessions {
             Some(left) => ttl.saturating_sub(left).as_secs() > after,
             None => self
                 .renewals
-                .due(&self.key(id), self.config.clock.unix_seconds(), after),
+                .due(id.key(), self.config.clock.unix_seconds(), after),
         };
         if due {
             Change::RenewalDue

@@ -18,14 +18,13 @@ impl StoredSessions {
         &self,
         plan: &Plan,
         session: &Session,
-        old_key: &str,
+        old_id: &SessionId,
         base: &Record,
         draft: &Draft,
     ) -> Result<Outcome, Error> {
         let Some((id, mut record)) = self.create(session, draft, plan.ttl).await? else {
             return Ok(Outcome::Gone);
         };
-        let key = self.key(&id);
         let mut base = base.clone();
         let mut mark = plan.mark;
         loop {
@@ -33,12 +32,17 @@ impl StoredSessions {
             // the new id even if no answer comes.
             let old = session.with_state(|state| {
                 let old = state.enter(id.clone(), record.clone());
-                (old, state.saved_header())
-            });
-            let header = self.header(plan, session)?;
-            session.with_state(|state| state.set_saved(header));
+                let old = (old, state.saved_header());
+                let header = self.header(plan, state)?;
+                state.set_saved(header);
+                Ok::<_, Error>(old)
+            })?;
             let tombstone = self.config.stored.tombstone;
-            let current = match self.store.delete(old_key, Some(&base), tombstone).await {
+            let current = match self
+                .store
+                .delete(old_id.key(), Some(&base), tombstone)
+                .await
+            {
                 Ok(()) => return Ok(Outcome::Written(mark, None)),
                 Err(DeleteError::Failed(error)) => return Err(self.failed(error)),
                 Err(DeleteError::Changed(current)) => Some(current),
@@ -51,17 +55,17 @@ impl StoredSessions {
             {
                 // Others have emptied it meanwhile: an end, and no session under a new id.
                 Ok(Some((current, ..))) if session.with_state(|state| state.is_bare()) => {
-                    self.discard(&key).await;
-                    return Ok(Outcome::Missed(old_key.to_owned(), current));
+                    self.discard(id.key()).await;
+                    return Ok(Outcome::Missed(old_id.clone(), current));
                 }
                 Ok(Some(caught_up)) => (base, record, mark) = caught_up,
                 // Somebody ended the session, or it is none any more: its content must not live on.
                 Ok(None) => {
-                    self.discard(&key).await;
+                    self.discard(id.key()).await;
                     return Ok(Outcome::Gone);
                 }
                 Err(error) => {
-                    self.discard(&key).await;
+                    self.discard(id.key()).await;
                     return Err(error);
                 }
             }
@@ -90,8 +94,8 @@ impl StoredSessions {
             let value = self.codec.encode(new_id, &draft)?;
             Ok::<_, Error>((value, Mark::of(state)))
         })?;
-        let new_key = &self.key(new_id);
-        match self.store.replace(new_key, record, value, ttl).await {
+        let replaced = self.store.replace(new_id.key(), record, value, ttl);
+        match replaced.await {
             Ok(record) => Ok(Some((current, record, mark))),
             Err(ReplaceError::Failed(error)) => Err(self.failed(error)),
             // Nobody knows the new id yet, so only an operator can have touched it.

@@ -29,9 +29,9 @@ const NONE: Id = Id::MAX;
 /// Fewer are not worth giving back.
 const SMALL: usize = 16;
 
-/// One allocation of its own for key and value.
+/// One piece of memory for key and value, which those who load the value share.
 pub(super) struct Entry {
-    key_and_value: Box<[u8]>,
+    key_and_value: Bytes,
     version: u64,
     expires: u64,
     next_in_bucket: Id,
@@ -87,7 +87,7 @@ impl Shard {
 
     pub(super) fn record(&self, id: Id, now: u64) -> Record {
         let entry = &self[id];
-        Record::new(Bytes::copy_from_slice(entry.value()))
+        Record::new(entry.key_and_value.slice(usize::from(entry.key_length)..))
             .with_version(entry.version)
             .with_expires_in(entry.expires_in(now))
     }

@@ -96,10 +96,10 @@ fn in_cookie(clock: &Clock) -> NewSession {
 
 /// A login with a session in the store.
 fn in_store(clock: &Clock) -> NewSession {
-    let id = SessionId::generate(32).unwrap();
+    let id = SessionId::generate("session:", 32).unwrap();
     NewSession {
         handle: Handle::of(&id),
-        locator: Some(format!("session:{}", id.as_str())),
+        locator: Some(id.key().to_owned()),
         ..in_cookie(clock)
     }
 }

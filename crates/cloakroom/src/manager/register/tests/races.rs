@@ -66,7 +66,7 @@ pub(super) async fn p5_who_was_entered_before_the_end_has_ended(
     clock: &Clock,
     tasks: usize,
 ) {
-    let subject = SessionId::generate(16).unwrap();
+    let subject = SessionId::generate("", 16).unwrap();
     let events = Arc::new(AtomicU64::new(0));
     let mut logins = JoinSet::new();
     for number in 0..tasks {
