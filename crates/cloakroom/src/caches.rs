@@ -2,12 +2,16 @@
 
 use http::{
     HeaderMap, HeaderValue,
-    header::{CACHE_CONTROL, VARY},
+    header::{CACHE_CONTROL, Entry, VARY},
 };
 
 /// The response depends on the cookie: adds `Cookie` to `Vary`, after what is there, unless it is
 /// listed already. `*` is left alone and `Cookie` still added, as Flask does.
 pub(crate) fn vary_by_cookie(headers: &mut HeaderMap) {
+    if let Ok(Entry::Vacant(place)) = headers.try_entry(VARY) {
+        let _ = place.try_insert(HeaderValue::from_static("Cookie"));
+        return;
+    }
     let listed = headers.get_all(VARY).iter().any(|value| {
         value
             .as_bytes()
@@ -21,10 +25,6 @@ pub(crate) fn vary_by_cookie(headers: &mut HeaderMap) {
     for value in headers.get_all(VARY) {
         joined.extend_from_slice(value.as_bytes());
         joined.extend_from_slice(b", ");
-    }
-    if joined.is_empty() {
-        headers.insert(VARY, HeaderValue::from_static("Cookie"));
-        return;
     }
     joined.extend_from_slice(b"Cookie");
     if let Ok(joined) = HeaderValue::try_from(joined) {
@@ -42,6 +42,10 @@ pub(crate) fn never_store(headers: &mut HeaderMap) {
 /// directives of the application the response becomes private; `public` and `s-maxage` beside a
 /// session cookie are a mistake, so they give way to `private`, and the rest stays.
 pub(crate) fn keep_private(headers: &mut HeaderMap) {
+    if let Ok(Entry::Vacant(place)) = headers.try_entry(CACHE_CONTROL) {
+        let _ = place.try_insert(HeaderValue::from_static("private"));
+        return;
+    }
     let directives: Vec<String> = headers
         .get_all(CACHE_CONTROL)
         .iter()

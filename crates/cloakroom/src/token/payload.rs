@@ -56,7 +56,7 @@ pub enum PayloadError {
 #[doc(alias = "dump_payload")]
 pub fn encode_into(out: &mut Vec<u8>, json: &[u8], compression: Compression) {
     let compressed = match (compression, most_worth_it(json)) {
-        (Compression::Auto, Some(limit)) if deflate_bound::least_stream_length(json) <= limit => {
+        (Compression::Auto, Some(limit)) if !deflate_bound::is_longer(json, limit) => {
             compress::deflate_within(json, limit, |stream| {
                 out.push(b'.');
                 base64::encode_into(out, stream);
