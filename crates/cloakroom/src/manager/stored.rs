@@ -432,6 +432,10 @@ impl StoredSessions {
     }
 
     fn committed(&self, mark: Mark, state: &mut State, record: Option<Record>) {
+        // The store has it already.
+        if matches!(&state.home, Home::Store(stored) if stored.committed == mark.version) {
+            return;
+        }
         let permanent = state.permanent(self.codec.format());
         state.regenerated = false;
         if let Home::Store(stored) = &mut state.home {

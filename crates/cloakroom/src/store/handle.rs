@@ -1,10 +1,20 @@
-use std::{any::Any, fmt, future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    any::Any,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::Bytes;
+use tokio::time::Sleep;
 
 use super::{
     Breaker, CreateError, Cursor, DeleteError, Driver, MemoryStore, Page, Prepared, Record,
-    ReplaceError, StoreError, TouchError, breaker::Circuit, error::Answer,
+    ReplaceError, StoreError, TouchError,
+    breaker::{Circuit, Pass},
+    error::Answer,
 };
 
 /// A store of any kind, chosen at run time. Clones are the same store.
@@ -102,7 +112,7 @@ impl Store {
     pub async fn load(&self, key: &str) -> Result<Option<Record>, StoreError> {
         match &self.place {
             Place::Memory(memory) => Driver::load(&**memory, key).await,
-            Place::Elsewhere(driver) => self.within(driver.load(key)).await,
+            Place::Elsewhere(driver) => self.within(driver.load(key))?.await,
         }
     }
 
@@ -119,7 +129,7 @@ impl Store {
     ) -> Result<Record, CreateError> {
         match &self.place {
             Place::Memory(memory) => Driver::create(&**memory, key, value, ttl).await,
-            Place::Elsewhere(driver) => self.within(driver.create(key, value, ttl)).await,
+            Place::Elsewhere(driver) => self.within(driver.create(key, value, ttl))?.await,
         }
     }
 
@@ -137,7 +147,7 @@ impl Store {
     ) -> Result<Record, ReplaceError> {
         match &self.place {
             Place::Memory(memory) => Driver::replace(&**memory, key, base, value, ttl).await,
-            Place::Elsewhere(driver) => self.within(driver.replace(key, base, value, ttl)).await,
+            Place::Elsewhere(driver) => self.within(driver.replace(key, base, value, ttl))?.await,
         }
     }
 
@@ -149,7 +159,7 @@ impl Store {
     pub async fn touch(&self, key: &str, ttl: Duration) -> Result<(), TouchError> {
         match &self.place {
             Place::Memory(memory) => Driver::touch(&**memory, key, ttl).await,
-            Place::Elsewhere(driver) => self.within(driver.touch(key, ttl)).await,
+            Place::Elsewhere(driver) => self.within(driver.touch(key, ttl))?.await,
         }
     }
 
@@ -166,7 +176,7 @@ impl Store {
     ) -> Result<(), DeleteError> {
         match &self.place {
             Place::Memory(memory) => Driver::delete(&**memory, key, expected, tombstone).await,
-            Place::Elsewhere(driver) => self.within(driver.delete(key, expected, tombstone)).await,
+            Place::Elsewhere(driver) => self.within(driver.delete(key, expected, tombstone))?.await,
         }
     }
 
@@ -213,29 +223,57 @@ impl Store {
         }
     }
 
-    async fn within<T, E: Answer>(&self, call: Boxed<'_, Result<T, E>>) -> Result<T, E> {
-        let Some(circuit) = &self.circuit else {
-            return self.limited(call).await;
-        };
-        let pass = circuit.admit()?;
-        let result = self.limited(call).await;
-        pass.settle(result.as_ref().err().and_then(E::failure));
-        result
+    /// A call that counts for the breaker.
+    fn within<'a, T, E: Answer>(
+        &'a self,
+        answer: Boxed<'a, Result<T, E>>,
+    ) -> Result<Call<'a, T, E>, StoreError> {
+        let pass = self.circuit.as_ref().map(|circuit| circuit.admit());
+        Ok(Call {
+            pass: pass.transpose()?,
+            ..self.limited(answer)
+        })
     }
 
-    async fn limited<T, E: From<StoreError>>(
-        &self,
-        mut call: Boxed<'_, Result<T, E>>,
-    ) -> Result<T, E> {
-        // What is answered at once needs no timer. Boxed, it takes no room in what every request carries.
-        let first = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await;
-        if let Poll::Ready(result) = first {
-            return result;
+    fn limited<'a, T, E>(&'a self, answer: Boxed<'a, Result<T, E>>) -> Call<'a, T, E> {
+        Call {
+            store: self,
+            pass: None,
+            answer,
+            timer: None,
         }
-        match Box::pin(tokio::time::timeout(self.timeout, call)).await {
-            Ok(result) => result,
-            Err(_) => Err(StoreError::timed_out(self.name()).into()),
+    }
+}
+
+/// A call with its time limit. Every request carries room for one, and this is a third of what two `async` functions
+/// and a `Timeout` in each other take.
+struct Call<'a, T, E> {
+    store: &'a Store,
+    pass: Option<Pass<'a>>,
+    answer: Boxed<'a, Result<T, E>>,
+    /// What is answered at once needs none.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<T, E: Answer> Future for Call<'_, T, E> {
+    type Output = Result<T, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T, E>> {
+        let call = self.get_mut();
+        let result = match call.answer.as_mut().poll(context) {
+            Poll::Ready(result) => result,
+            Poll::Pending => {
+                let timer = call
+                    .timer
+                    .get_or_insert_with(|| Box::pin(tokio::time::sleep(call.store.timeout)));
+                ready!(timer.as_mut().poll(context));
+                Err(StoreError::timed_out(call.store.name()).into())
+            }
+        };
+        if let Some(pass) = call.pass.take() {
+            pass.settle(result.as_ref().err().and_then(E::failure));
         }
+        Poll::Ready(result)
     }
 }
 

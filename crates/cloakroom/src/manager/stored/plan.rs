@@ -23,8 +23,19 @@ pub(super) struct Plan {
     pub(super) ttl: Duration,
 }
 
+impl Plan {
+    fn nothing(state: &State, ttl: Duration) -> Self {
+        Self {
+            step: Step::Nothing,
+            cookie: false,
+            mark: Mark::of(state),
+            ttl,
+        }
+    }
+}
+
 /// How far the request's changes are in what is written.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Mark {
     pub(super) version: u64,
     pub(super) operations: usize,
@@ -63,6 +74,9 @@ impl StoredSessions {
         // A store counts whole seconds, and none is no time to live.
         let ttl = self.config.time_to_live(state, self.codec.format());
         let ttl = ttl.max(Duration::from_secs(1));
+        if self.is_only_read(state, ttl) {
+            return Ok(Plan::nothing(state, ttl));
+        }
         let content = if state.is_bare() {
             Content::Empty
         } else {
@@ -77,12 +91,7 @@ impl StoredSessions {
         let permanent = state.permanent(self.codec.format());
         let version = state.version;
         let Home::Store(stored) = &state.home else {
-            return Ok(Plan {
-                step: Step::Nothing,
-                cookie: false,
-                mark: Mark::default(),
-                ttl,
-            });
+            return Ok(Plan::nothing(state, ttl));
         };
         let changed = stored.committed != version;
         let (origin, entry) = match &stored.entry {
@@ -160,6 +169,20 @@ impl StoredSessions {
             mark: Mark::of(state),
             ttl,
         })
+    }
+
+    /// Whether there is nothing to do, as after most requests: the rest is not worth finding out then.
+    fn is_only_read(&self, state: &State, ttl: Duration) -> bool {
+        let Home::Store(stored) = &state.home else {
+            return true;
+        };
+        let entry = match &stored.entry {
+            Entry::Live { id, base } => Some((id, base)),
+            Entry::None | Entry::Gone => None,
+        };
+        stored.committed == state.version
+            && self.config.refresh != Refresh::EachRequest
+            && self.renewal(entry, ttl) == Change::None
     }
 
     /// Whether a request that changed nothing gives the entry a new expiry.

@@ -22,7 +22,7 @@ use crate::Clock;
 /// Sessions in the memory of this process: for tests, development and services of a single process.
 ///
 /// They are gone at a restart and no other process sees them. Beyond key and value an entry costs about
-/// 80 bytes. What has expired is given back as others are written; a
+/// 100 bytes, and 24 more once it has been read. What has expired is given back as others are written; a
 /// [`Sweeper`](super::Sweeper) does it for a store that nobody writes to any more.
 ///
 /// ```
