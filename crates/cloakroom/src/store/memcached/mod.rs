@@ -260,7 +260,7 @@ impl Key {
         }
         Ok(Self {
             entry: key.to_owned(),
-            tombstone: [key, SUFFIX].concat(),
+            tombstone: format!("{key}{SUFFIX}"),
         })
     }
 }
@@ -284,6 +284,11 @@ impl Driver for MemcachedStore {
 
     async fn create(&self, key: &str, value: Bytes, ttl: Duration) -> Result<Record, CreateError> {
         let key = Key::of(key)?;
+        let request = Request::default().get_time(&key.tombstone);
+        let [tombstone] = self.pool.read(request).await.map_err(StoreError::from)?;
+        if !matches!(tombstone, Reply::Missing) {
+            return Err(CreateError::Exists);
+        }
         let write = Write::add(value, request::expiry(ttl));
         match to_the_end(self.clone().write(key, write)).await? {
             Written::Done(record) => Ok(record),
