@@ -22,10 +22,18 @@ struct State {
     fault: Fault,
     /// None while connections are refused, and after the drop.
     listener: Option<TcpListener>,
-    /// Both ends of each connection that is open, with its number.
-    connections: Vec<(u64, [TcpStream; 2])>,
+    connections: Vec<Connection>,
     accepted: u64,
+    round_trips: u64,
     dropped: bool,
+}
+
+/// A connection that is open.
+struct Connection {
+    number: u64,
+    ends: [TcpStream; 2],
+    /// Who has sent something last.
+    last: From,
 }
 
 #[derive(Clone, Copy)]
@@ -59,6 +67,7 @@ impl Proxy {
             listener: Some(listen(port)?),
             connections: Vec::new(),
             accepted: 0,
+            round_trips: 0,
             dropped: false,
         }));
         let accepting = Arc::clone(&state);
@@ -138,6 +147,12 @@ impl Proxy {
     pub fn accepted(&self) -> u64 {
         lock(&self.state).accepted
     }
+
+    /// How often so far a client has asked, on any connection: however much it sends before it waits for an answer,
+    /// that is one round trip.
+    pub fn round_trips(&self) -> u64 {
+        lock(&self.state).round_trips
+    }
 }
 
 impl Drop for Proxy {
@@ -160,8 +175,18 @@ impl std::fmt::Debug for Proxy {
 
 impl State {
     fn cut_all(&mut self) {
-        for (_, ends) in self.connections.drain(..) {
-            close(&ends);
+        for connection in self.connections.drain(..) {
+            close(&connection.ends);
+        }
+    }
+
+    /// Notes who sends on a connection.
+    fn heard(&mut self, number: u64, from: From) {
+        let connection = self.connections.iter_mut().find(|it| it.number == number);
+        if let Some(connection) = connection {
+            let turns = (connection.last, from) == (From::Server, From::Client);
+            self.round_trips += u64::from(turns);
+            connection.last = from;
         }
     }
 
@@ -228,33 +253,40 @@ fn connect(state: &Arc<Mutex<State>>, now: &mut State, client: TcpStream) -> io:
     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, now.server))?;
     server.set_nodelay(true)?;
     let number = now.accepted;
-    now.connections
-        .push((number, [client.try_clone()?, server.try_clone()?]));
+    now.connections.push(Connection {
+        number,
+        ends: [client.try_clone()?, server.try_clone()?],
+        last: From::Server,
+    });
     for (from, source, to) in [
         (From::Client, client.try_clone()?, server.try_clone()?),
         (From::Server, server, client),
     ] {
         let state = Arc::clone(state);
         thread::spawn(move || {
-            pump(&state, from, source, to);
+            pump(&state, number, from, source, to);
             // When one direction ends, so does the other.
             let mut state = lock(&state);
             if let Some(position) = state
                 .connections
                 .iter()
-                .position(|(other, _)| *other == number)
+                .position(|connection| connection.number == number)
             {
-                close(&state.connections.swap_remove(position).1);
+                close(&state.connections.swap_remove(position).ends);
             }
         });
     }
     Ok(())
 }
 
-fn pump(state: &Mutex<State>, from: From, mut source: TcpStream, mut to: TcpStream) {
+fn pump(state: &Mutex<State>, number: u64, from: From, mut source: TcpStream, mut to: TcpStream) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = source.read(&mut buffer) {
-        let (pass, ends) = lock(state).pass(from, length);
+        let (pass, ends) = {
+            let mut state = lock(state);
+            state.heard(number, from);
+            state.pass(from, length)
+        };
         if to.write_all(&buffer[..pass]).is_err() || ends {
             return;
         }

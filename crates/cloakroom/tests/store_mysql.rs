@@ -20,7 +20,9 @@ use cloakroom::{
 };
 use servers::proxy::Proxy;
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection, Row};
-use support::sql::{HOUR, asks_to_migrate, counts_exactly, patient, recovers};
+use support::sql::{
+    HOUR, asks_to_migrate, counts_exactly, deletes_again_and_again, patient, recovers,
+};
 
 /// A database of one test's own on the server that all share.
 struct Database(String);
@@ -557,4 +559,12 @@ async fn a_call_given_up_half_way_leaves_no_answer_to_the_next() {
         store.load("session:a").await.unwrap();
     }
     assert!(proxy.accepted() <= before + 1, "connections are used again");
+}
+
+#[tokio::test]
+async fn p5_a_deletion_lasts_whatever_tombstone_was_there() {
+    let database = Database::new("again").await;
+    let clock = Clock::manual(1_700_000_000);
+    let store = patient(database.driver().await.clock(clock.clone()));
+    deletes_again_and_again(&store, &clock, "session:a").await;
 }

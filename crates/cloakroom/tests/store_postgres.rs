@@ -20,7 +20,9 @@ use cloakroom::{
 };
 use servers::proxy::Proxy;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
-use support::sql::{HOUR, asks_to_migrate, counts_exactly, patient, recovers};
+use support::sql::{
+    HOUR, asks_to_migrate, counts_exactly, deletes_again_and_again, patient, recovers,
+};
 
 /// A schema of one test's own on the server that all share.
 struct Schema(String);
@@ -449,4 +451,40 @@ async fn a_call_given_up_half_way_leaves_no_answer_to_the_next() {
         store.load("session:a").await.unwrap();
     }
     assert!(proxy.accepted() <= before + 1);
+}
+
+#[tokio::test]
+async fn p5_a_deletion_lasts_whatever_tombstone_was_there() {
+    let schema = Schema::new("again").await;
+    let clock = Clock::manual(1_700_000_000);
+    let store = patient(schema.driver().await.clock(clock.clone()));
+    deletes_again_and_again(&store, &clock, "session:a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_asks_no_connection_first_and_reads_again_where_it_broke() {
+    let server = servers::postgres::start().unwrap();
+    let proxy = Proxy::start(server.port()).unwrap();
+    let store = patient(migrated(&server.url_through(proxy.port())).await);
+    let value = Bytes::from_static(b"one");
+    store.create("session:a", value, HOUR).await.unwrap();
+    store.load("session:a").await.unwrap().unwrap();
+    // So long that a connection is asked before it writes.
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    let before = proxy.round_trips();
+    let base = store.load("session:a").await.unwrap().unwrap();
+    assert_eq!(proxy.round_trips() - before, 1);
+    proxy.cut();
+    assert_eq!(
+        store.load("session:a").await.unwrap().unwrap().value,
+        base.value
+    );
+    // Nor does a write meet a connection that broke long ago.
+    proxy.cut();
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    let value = Bytes::from_static(b"two");
+    store
+        .replace("session:a", &base, value, HOUR)
+        .await
+        .unwrap();
 }

@@ -16,7 +16,7 @@ use cloakroom::{
     },
 };
 use sqlx::{Connection, Executor, Row, SqliteConnection};
-use support::sql::{HOUR, Rows, asks_to_migrate, counts_exactly, patient};
+use support::sql::{HOUR, Rows, asks_to_migrate, counts_exactly, deletes_again_and_again, patient};
 use tempfile::TempDir;
 
 /// What SQLAlchemy writes for Flask-Session's model.
@@ -439,4 +439,12 @@ async fn p10_nothing_secret_is_shown() {
         assert_eq!(error.kind(), StoreErrorKind::Refused);
         assert!(!format!("{error} {error:?}").contains("secret"));
     }
+}
+
+#[tokio::test]
+async fn p5_a_deletion_lasts_whatever_tombstone_was_there() {
+    let file = File::new();
+    let clock = Clock::manual(1_700_000_000);
+    let store = patient(file.driver().await.clock(clock.clone()));
+    deletes_again_and_again(&store, &clock, "session:a").await;
 }

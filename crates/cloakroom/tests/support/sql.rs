@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use cloakroom::store::{Driver, ReplaceError, Store, StoreErrorKind};
+use cloakroom::{
+    Clock,
+    store::{CreateError, Driver, ReplaceError, Store, StoreErrorKind},
+};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
@@ -78,4 +81,21 @@ pub(crate) async fn recovers(store: &Store, key: &str) {
         failures <= 2,
         "{failures} calls failed after the server was back"
     );
+}
+
+/// A deletion lasts, whether its key has no tombstone yet, one that has expired and was not swept, or one that lives.
+pub(crate) async fn deletes_again_and_again(store: &Store, clock: &Clock, key: &str) {
+    let value = || Bytes::from_static(b"one");
+    for round in 0..3 {
+        let base = store.create(key, value(), HOUR).await.unwrap();
+        let expected = (round > 0).then_some(&base);
+        store.delete(key, expected, HOUR).await.unwrap();
+        // What is under a tombstone is missing, and one may last longer than the other.
+        store.delete(key, None, 2 * HOUR).await.unwrap();
+        clock.advance(HOUR + HOUR / 2);
+        assert_eq!(store.load(key).await, Ok(None));
+        let again = store.create(key, value(), HOUR).await;
+        assert_eq!(again, Err(CreateError::Exists), "{round}");
+        clock.advance(HOUR);
+    }
 }

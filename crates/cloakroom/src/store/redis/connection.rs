@@ -16,32 +16,17 @@ pub(super) enum Connection {
 const REDIRECTIONS: usize = 4;
 
 impl Connection {
-    /// One command. It is sent again only if a node of a cluster answered that it did not run it.
+    /// One command and its answer.
     pub(super) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
-        let connection = match self {
-            Self::One(connection) => return command.query_async(connection).await,
-            Self::Cluster(connection) => connection,
-        };
-        for _ in 1..REDIRECTIONS {
-            match command.query_async(connection).await {
-                Err(error) if is(&error, ServerErrorKind::Moved) => {
-                    // The connection asks for the new map before it sends the next command.
-                }
-                Err(error) if is(&error, ServerErrorKind::Ask) => {
-                    let Some(node) = error.redirect_node().and_then(|(node, _)| address(node))
-                    else {
-                        return Err(error);
-                    };
-                    let mut asking = redis::pipe();
-                    asking.cmd("ASKING").add_command(command.clone());
-                    let mut answers = connection.route_pipeline(asking, 1, 1, node).await?;
-                    let answer = answers.pop().unwrap_or_default();
-                    return answer.extract_error();
-                }
-                answer => return answer,
-            }
+        match self {
+            // As `query_async`, but without its box.
+            Self::One(connection) => connection
+                .send_packed_command(command)
+                .await?
+                .extract_error(),
+            // Boxed, so that a call to one server is no larger for it.
+            Self::Cluster(connection) => Box::pin(follow(connection, command)).await,
         }
-        command.query_async(connection).await
     }
 
     /// One command to one node of a cluster, whatever keys it names.
@@ -76,6 +61,29 @@ impl Connection {
             (Self::One(connection), _) => connection.send_packed_commands(commands, 0, count).await,
         }
     }
+}
+
+/// One command to a cluster. It is sent again only if a node answered that it did not run it.
+async fn follow(connection: &mut ClusterConnection, command: &Cmd) -> RedisResult<Value> {
+    for _ in 1..REDIRECTIONS {
+        match command.query_async(connection).await {
+            Err(error) if is(&error, ServerErrorKind::Moved) => {
+                // The connection asks for the new map before it sends the next command.
+            }
+            Err(error) if is(&error, ServerErrorKind::Ask) => {
+                let Some(node) = error.redirect_node().and_then(|(node, _)| address(node)) else {
+                    return Err(error);
+                };
+                let mut asking = redis::pipe();
+                asking.cmd("ASKING").add_command(command.clone());
+                let mut answers = connection.route_pipeline(asking, 1, 1, node).await?;
+                let answer = answers.pop().unwrap_or_default();
+                return answer.extract_error();
+            }
+            answer => return answer,
+        }
+    }
+    command.query_async(connection).await
 }
 
 fn is(error: &redis::RedisError, kind: ServerErrorKind) -> bool {

@@ -32,10 +32,11 @@ impl<'a> Keys<'a> {
                 "a cluster cannot keep a key with } next to its tombstone",
             ));
         }
+        // Not formatted, which takes ten times as long.
         let tombstone = if tagged {
-            format!("{entry}{SUFFIX}")
+            [entry, SUFFIX].concat()
         } else {
-            format!("{{{entry}}}{SUFFIX}")
+            ["{", entry, "}", SUFFIX].concat()
         };
         Ok(Self { entry, tombstone })
     }

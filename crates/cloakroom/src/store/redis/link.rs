@@ -91,7 +91,7 @@ impl Link {
     }
 
     async fn live(self: &Arc<Self>) -> Result<Live, StoreError> {
-        let mut attempt = {
+        let attempt = {
             let mut state = self.state();
             match &*state {
                 State::Connected(live) => return Ok(live.clone()),
@@ -104,11 +104,8 @@ impl Link {
                 }
             }
         };
-        let outcome = attempt.wait_for(Option::is_some).await;
-        match outcome.as_deref() {
-            Ok(Some(outcome)) => outcome.clone(),
-            Ok(None) | Err(_) => Err(StoreError::unreachable("redis: connecting was broken off")),
-        }
+        // Rare, and boxed so that a call is no larger for it.
+        Box::pin(outcome(attempt)).await
     }
 
     fn connect(self: &Arc<Self>) -> watch::Receiver<Attempt> {
@@ -140,5 +137,13 @@ impl Link {
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock, and each state is whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn outcome(mut attempt: watch::Receiver<Attempt>) -> Result<Live, StoreError> {
+    let outcome = attempt.wait_for(Option::is_some).await;
+    match outcome.as_deref() {
+        Ok(Some(outcome)) => outcome.clone(),
+        Ok(None) | Err(_) => Err(StoreError::unreachable("redis: connecting was broken off")),
     }
 }

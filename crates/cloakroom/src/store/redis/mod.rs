@@ -94,9 +94,8 @@ impl RedisStore {
         let value = match known {
             // A server that has restarted, or a script cache that was flushed. The script did not run.
             Err(Failure::NoScript) => {
-                self.link
-                    .send(&script.in_full(entry, tombstone, arguments))
-                    .await
+                let command = script.in_full(entry, tombstone, arguments);
+                Box::pin(self.link.send(&command)).await
             }
             answer => answer,
         }?;
@@ -140,7 +139,7 @@ impl Driver for RedisStore {
         let answer = match self.link.send(&command).await {
             // Reading again is safe, and most requests begin with it: so a connection that the server or a
             // balancer closed for idling costs nobody an error.
-            Err(Failure::Disconnected) => self.link.send(&command).await,
+            Err(Failure::Disconnected) => Box::pin(self.link.send(&command)).await,
             answer => answer,
         }?;
         let Value::Array(values) = answer else {
@@ -152,7 +151,7 @@ impl Driver for RedisStore {
             (Some(Value::Nil), Some(_)) => Ok(None),
             (Some(_), Some(Value::BulkString(_))) => {
                 // A neighbour's late write: it must not come to light when the tombstone goes.
-                self.run(&BURY, key, &[]).await?;
+                Box::pin(self.run(&BURY, key, &[])).await?;
                 Ok(None)
             }
             _ => Err(failure::unexpected()),

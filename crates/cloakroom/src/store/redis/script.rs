@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use redis::{Cmd, cmd};
+use redis::Cmd;
 
 /// A Lua script over an entry (`KEYS[1]`) and its tombstone (`KEYS[2]`). The server runs it as one step.
 ///
@@ -87,9 +87,18 @@ impl Script {
 }
 
 fn call(command: &str, script: &str, entry: &[u8], tombstone: &[u8], arguments: &[&[u8]]) -> Cmd {
-    let mut call = cmd(command);
-    call.arg(script).arg(2).arg(entry).arg(tombstone);
-    for argument in arguments {
+    let keys = "2";
+    let first = [
+        command.as_bytes(),
+        script.as_bytes(),
+        keys.as_bytes(),
+        entry,
+        tombstone,
+    ];
+    let all = || first.iter().chain(arguments);
+    let size = all().map(|argument| argument.len()).sum();
+    let mut call = Cmd::with_capacity(first.len() + arguments.len(), size);
+    for argument in all() {
         call.arg(*argument);
     }
     call

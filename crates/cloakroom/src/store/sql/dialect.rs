@@ -74,9 +74,27 @@ pub(super) enum Step {
 
 #[derive(Debug)]
 pub(super) struct Row {
-    pub(super) key: String,
+    pub(super) what: What,
     pub(super) data: Option<Vec<u8>>,
     pub(super) expiry: Moment,
+}
+
+/// What a row is by its key. Some collations find keys that differ in case, so they are compared here again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Entry,
+    Tombstone,
+    Another,
+}
+
+impl What {
+    pub(super) fn of(key: &str, values: &Values<'_>) -> Self {
+        match key {
+            _ if key == values.key => Self::Entry,
+            _ if key == values.gone => Self::Tombstone,
+            _ => Self::Another,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -205,7 +223,7 @@ macro_rules! calls {
             rows.iter()
                 .map(|row| {
                     Ok(Row {
-                        key: row.try_get_unchecked(0)?,
+                        what: What::of(row.try_get_unchecked(0)?, values),
                         data: row.try_get_unchecked(1)?,
                         expiry: $expiry(row, 2)?,
                     })

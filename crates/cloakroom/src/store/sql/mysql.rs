@@ -11,7 +11,7 @@ use sqlx::{
 };
 
 use super::{
-    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls, check_scheme, check_tls},
+    dialect::{Dialect, Failure, ListedRow, Row, Step, What, bind, calls, check_scheme, check_tls},
     moment::Moment,
     sessions::{Sessions, TOMBSTONE_SUFFIX},
     statement::{Parameter, Statement, Statements, Values},
@@ -86,10 +86,13 @@ impl Dialect for MySql {
             "CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST(:key AS BINARY)";
         const NOT_GONE: &str = "NOT EXISTS (SELECT 1 FROM
              (SELECT 1 FROM {table} WHERE session_id = :gone AND expiry > :now LIMIT 1) AS gone)";
+        const NO_TOMBSTONE: &str = "NOT EXISTS (SELECT 1 FROM
+             (SELECT 1 FROM {table} WHERE session_id = :gone LIMIT 1) AS gone)";
         let table = table.quoted();
         let statement = |text: &str| {
             let text = text
                 .replace("{exactly}", EXACTLY)
+                .replace("{no_tombstone}", NO_TOMBSTONE)
                 .replace("{not_gone}", NOT_GONE);
             Statement::new(&text, &table, false, |parameter, _| match parameter {
                 Parameter::Now | Parameter::Expiry => {
@@ -120,6 +123,15 @@ impl Dialect for MySql {
             touch: statement(
                 "UPDATE {table} SET expiry = :expiry
                  WHERE session_id = :key AND {exactly} AND expiry > :now AND {not_gone}",
+            ),
+            entomb: statement(
+                "UPDATE {table} SET session_id = :gone, data = :value, expiry = :expiry
+                 WHERE session_id = :key AND {exactly} AND {no_tombstone}",
+            ),
+            entomb_expected: statement(
+                "UPDATE {table} SET session_id = :gone, data = :value, expiry = :expiry
+                 WHERE session_id = :key AND {exactly}
+                 AND data = :base AND expiry > :now AND {no_tombstone}",
             ),
             delete: statement("DELETE FROM {table} WHERE session_id = :key AND {exactly}"),
             delete_expected: statement(

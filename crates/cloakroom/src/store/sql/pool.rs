@@ -14,13 +14,13 @@ use crate::store::StoreError;
 ///
 /// A connection goes back only after a statement that ended: one that broke, or whose call was given up half
 /// way, is closed. So none needs asking whether it is still good, which would cost each call a round trip, but
-/// those that nobody has used for a while.
+/// those that nobody has used for a while and that are to write: reading is done again if the connection broke.
 pub(super) struct Pool<D: Dialect> {
     dialect: D,
     size: usize,
     timeout: Duration,
     permits: Semaphore,
-    writers: Semaphore,
+    writers: Option<Semaphore>,
     /// The one used last is used next.
     idle: Mutex<Vec<Live<D>>>,
 }
@@ -45,7 +45,7 @@ pub(super) struct Lease<'a, D: Dialect> {
     _permits: (Option<SemaphorePermit<'a>>, SemaphorePermit<'a>),
 }
 
-/// A connection unused for so long is asked whether it is still there.
+/// A connection unused for so long is asked whether it is still there before it writes.
 const DOUBTFUL: Duration = Duration::from_secs(1);
 /// One this old is closed, so that servers behind a name or balancer can change.
 const OLD: Duration = Duration::from_secs(30 * 60);
@@ -58,7 +58,7 @@ impl<D: Dialect> Pool<D> {
             size,
             timeout,
             permits: Semaphore::new(size),
-            writers: Semaphore::new(D::WRITERS.unwrap_or(size)),
+            writers: D::WRITERS.map(Semaphore::new),
             idle: Mutex::default(),
         }
     }
@@ -83,14 +83,15 @@ impl<D: Dialect> Pool<D> {
     /// A connection, in its turn.
     pub(super) async fn lease(&self, access: Access) -> Result<Lease<'_, D>, Failure> {
         // Writers queue before they take a connection, so that readers find some left.
-        let writer = match access {
-            Access::Write => Some(self.writers.acquire().await.map_err(closed)?),
-            Access::Read => None,
+        let writer = match (access, &self.writers) {
+            (Access::Write, Some(writers)) => Some(writers.acquire().await.map_err(closed)?),
+            (Access::Write, None) | (Access::Read, _) => None,
         };
         let permit = self.permits.acquire().await.map_err(closed)?;
-        let live = match self.checked().await {
+        let live = match self.rested(access).await {
             Some(live) => live,
-            None => self.connected().await?,
+            // Rare and large: boxed, so that a call is no larger for it.
+            None => Box::pin(self.connected()).await?,
         };
         Ok(Lease {
             live,
@@ -99,14 +100,16 @@ impl<D: Dialect> Pool<D> {
         })
     }
 
-    /// An idle connection that is good.
-    async fn checked(&self) -> Option<Live<D>> {
+    /// An idle connection that is good enough.
+    async fn rested(&self, access: Access) -> Option<Live<D>> {
         loop {
             let mut live = self.idle().pop()?;
-            if live.since.elapsed() > OLD {
+            let now = Instant::now();
+            if now.duration_since(live.since) > OLD {
                 continue;
             }
-            if live.used.elapsed() < DOUBTFUL || live.connection.ping().await.is_ok() {
+            let doubtful = access == Access::Write && now.duration_since(live.used) > DOUBTFUL;
+            if !doubtful || Box::pin(live.connection.ping()).await.is_ok() {
                 return Some(live);
             }
         }

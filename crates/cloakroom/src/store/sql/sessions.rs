@@ -3,7 +3,7 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    dialect::{Dialect, Failure, Row, Step},
+    dialect::{Dialect, Failure, ListedRow, Row, Step, What},
     moment::Moment,
     pool::{Access, Pool},
     statement::{Statement, Statements, Values},
@@ -27,6 +27,9 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often a call is tried that the server undid because of another one.
 const TRIES: usize = 5;
+
+/// How often reading is tried: a second time on another connection if the first one broke.
+const READS: usize = 2;
 
 /// Sessions in a table: the driver of all three databases.
 pub(super) struct Sessions<D: Dialect> {
@@ -98,11 +101,11 @@ impl<D: Dialect> Sessions<D> {
     }
 
     async fn load_with(&self, values: &Values<'_>) -> Result<Option<Record>, StoreError> {
-        let found = Found::among(self.select(values).await?, values);
+        let found = Found::among(self.select(values).await?, values.now);
         if found.under_tombstone {
             // Written late by a program that knows nothing of tombstones. Should this fail, it stays missing
             // for as long as the tombstone stands.
-            let _ = self.execute(&self.statements.delete, values).await;
+            let _ = Box::pin(self.execute(&self.statements.delete, values)).await;
         }
         Ok(found.record)
     }
@@ -138,8 +141,7 @@ impl<D: Dialect> Sessions<D> {
     /// Whether there is an entry or a tombstone.
     async fn taken(&self, values: &Values<'_>) -> Result<bool, StoreError> {
         let rows = self.select(values).await?;
-        let same = |row: &Row| row.key == values.key || row.key == values.gone;
-        match rows.iter().any(same) {
+        match rows.iter().any(|row| row.what != What::Another) {
             false if !rows.is_empty() => Err(StoreError::refused(
                 "the table's collation takes the key for another one that is there",
             )),
@@ -161,7 +163,7 @@ impl<D: Dialect> Sessions<D> {
         values.expiry = expiry::<D>(values.now, ttl);
         let missed = self.within(async {
             match self.execute(&self.statements.replace, &values).await? {
-                0 => Ok(Some(self.load_with(&values).await?)),
+                0 => Ok(Some(Box::pin(self.load_with(&values)).await?)),
                 _ => Ok(None),
             }
         });
@@ -197,20 +199,50 @@ impl<D: Dialect> Sessions<D> {
             values.base = &record.value;
         }
         let bury = !tombstone.is_zero();
+        let statements = &self.statements;
+        let at_once = match (expected, bury) {
+            (None, true) => &statements.entomb,
+            (Some(_), true) => &statements.entomb_expected,
+            (None, false) => &statements.delete,
+            (Some(_), false) => &statements.delete_expected,
+        };
         let deleted = async {
-            let mut tries = 1..TRIES;
-            loop {
-                match self.delete_once(expected.is_some(), bury, &values).await {
-                    Err(Failure::Undone) if tries.next().is_some() => {}
-                    Ok(0) if expected.is_some() => return Ok(Some(self.load_with(&values).await?)),
-                    result => return Ok(result.map(|_| None)?),
-                }
+            match self.execute(at_once, &values).await {
+                Ok(0) if bury || expected.is_some() => {}
+                Err(Failure::Duplicate) => {}
+                result => return Ok(result.map(|_| None)?),
             }
+            Box::pin(self.delete_in_steps(expected, bury, &values)).await
         };
         match self.within(deleted).await? {
             None => Ok(()),
             Some(Some(there)) => Err(DeleteError::Changed(there)),
             Some(None) => Err(DeleteError::NotFound),
+        }
+    }
+
+    /// Deletes where one statement has changed nothing: because the entry is not as expected, then what is there is
+    /// handed back; or because there is a tombstone already, or an entry that is not there is to get one.
+    async fn delete_in_steps(
+        &self,
+        expected: Option<&Record>,
+        bury: bool,
+        values: &Values<'_>,
+    ) -> Result<Option<Option<Record>>, StoreError> {
+        if let Some(expected) = expected {
+            let there = self.load_with(values).await?;
+            let is_other = |there: &Record| there.value != expected.value;
+            if there.as_ref().is_none_or(is_other) {
+                return Ok(Some(there));
+            }
+        }
+        let mut tries = 1..TRIES;
+        loop {
+            match self.delete_once(expected.is_some(), bury, values).await {
+                Err(Failure::Undone) if tries.next().is_some() => {}
+                Ok(0) if expected.is_some() => return Ok(Some(self.load_with(values).await?)),
+                result => return Ok(result.map(|_| None)?),
+            }
         }
     }
 
@@ -270,11 +302,7 @@ impl<D: Dialect> Sessions<D> {
                 .map_err(|_| StoreError::refused("the cursor is not one of this store's"))?,
             None => i64::MIN,
         };
-        let listed = async {
-            let mut lease = self.pool.lease(Access::Read).await?;
-            let rows = D::listed(lease.connection(), &self.statements.list, &values).await;
-            Ok(lease.settle(rows)?)
-        };
+        let listed = async { Ok(self.select_page(&values).await?) };
         let rows = self.within(listed).await?;
         let full = rows.len() >= limit.max(1);
         let next = rows.last().filter(|_| full);
@@ -290,11 +318,30 @@ impl<D: Dialect> Sessions<D> {
         })
     }
 
-    /// The rows of an entry and its tombstone.
+    /// The rows of an entry and its tombstone. Reading again is safe: so a connection that broke while nobody used it
+    /// costs nobody an error, and none needs asking first whether it is still there.
     async fn select(&self, values: &Values<'_>) -> Result<Vec<Row>, Failure> {
-        let mut lease = self.pool.lease(Access::Read).await?;
-        let rows = D::rows(lease.connection(), &self.statements.load, values).await;
-        lease.settle(rows)
+        let mut tries = 1..READS;
+        loop {
+            let mut lease = self.pool.lease(Access::Read).await?;
+            let rows = D::rows(lease.connection(), &self.statements.load, values).await;
+            match lease.settle(rows) {
+                Err(Failure::Lost(_)) if tries.next().is_some() => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn select_page(&self, values: &Values<'_>) -> Result<Vec<ListedRow>, Failure> {
+        let mut tries = 1..READS;
+        loop {
+            let mut lease = self.pool.lease(Access::Read).await?;
+            let rows = D::listed(lease.connection(), &self.statements.list, values).await;
+            match lease.settle(rows) {
+                Err(Failure::Lost(_)) if tries.next().is_some() => {}
+                result => return result,
+            }
+        }
     }
 
     /// One statement that writes, tried again where the server undid it as a whole.
@@ -352,14 +399,13 @@ struct Found {
 }
 
 impl Found {
-    /// Keys are compared here again: some collations find rows of keys that differ in case.
-    fn among(rows: Vec<Row>, values: &Values<'_>) -> Self {
-        let buried = rows.iter().any(|row| row.key == values.gone);
-        let entry = rows.into_iter().find(|row| row.key == values.key);
+    fn among(rows: Vec<Row>, now: Moment) -> Self {
+        let buried = rows.iter().any(|row| row.what == What::Tombstone);
+        let entry = rows.into_iter().find(|row| row.what == What::Entry);
         Self {
             under_tombstone: buried && entry.is_some(),
             record: entry.filter(|_| !buried).and_then(|row| {
-                let expires_in = row.expiry.since(values.now);
+                let expires_in = row.expiry.since(now);
                 row.data
                     .map(|data| Record::new(data).with_expires_in(expires_in))
             }),
@@ -385,5 +431,5 @@ fn tombstone_key(key: &str) -> Result<String, StoreError> {
             "the key ends in `:gone`, as only tombstones' keys do",
         ));
     }
-    Ok(format!("{key}{TOMBSTONE_SUFFIX}"))
+    Ok([key, TOMBSTONE_SUFFIX].concat())
 }

@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 use super::{
-    dialect::{Dialect, Failure, ListedRow, Row, Step, bind, calls, check_scheme},
+    dialect::{Dialect, Failure, ListedRow, Row, Step, What, bind, calls, check_scheme},
     moment::Moment,
     sessions::{Sessions, TOMBSTONE_SUFFIX},
     statement::{Parameter, Statement, Statements, Values},
@@ -112,6 +112,16 @@ impl Dialect for Sqlite {
                 "UPDATE {table} SET expiry = :expiry
                  WHERE session_id = :key AND expiry > :now
                  AND NOT EXISTS (SELECT 1 FROM {table} WHERE session_id = :gone AND expiry > :now)",
+            ),
+            entomb: statement(
+                "UPDATE {table} SET session_id = :gone, data = :value, expiry = :expiry
+                 WHERE session_id = :key
+                 AND NOT EXISTS (SELECT 1 FROM {table} WHERE session_id = :gone)",
+            ),
+            entomb_expected: statement(
+                "UPDATE {table} SET session_id = :gone, data = :value, expiry = :expiry
+                 WHERE session_id = :key AND data = :base AND expiry > :now
+                 AND NOT EXISTS (SELECT 1 FROM {table} WHERE session_id = :gone)",
             ),
             delete: statement("DELETE FROM {table} WHERE session_id = :key"),
             delete_expected: statement(

@@ -59,6 +59,9 @@ impl Statement {
         repeats: bool,
         placeholder: impl Fn(Parameter, usize) -> String,
     ) -> Self {
+        // The text is looked up with each call: the shorter, the sooner found.
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let text = words.join(" ");
         let mut sql = String::with_capacity(text.len() + 64);
         let mut parameters = Vec::new();
         let mut pieces = text.split(':');
@@ -122,6 +125,10 @@ pub(super) struct Statements {
     pub(super) take_over: Option<Statement>,
     pub(super) replace: Statement,
     pub(super) touch: Statement,
+    /// Makes the entry its own tombstone, where there is none, not even an expired one.
+    pub(super) entomb: Statement,
+    /// The same if the entry lives and is the base.
+    pub(super) entomb_expected: Statement,
     pub(super) delete: Statement,
     /// Deletes the entry if it lives and is the base.
     pub(super) delete_expected: Statement,
