@@ -47,7 +47,26 @@ impl Alphabet {
 
     /// Writes all the bytes, without padding. `out` has [room](encoded_length) for exactly that.
     pub(super) fn encode(&self, bytes: &[u8], out: &mut [u8]) {
-        let character = |bits: u32| self.characters[(bits & 63) as usize];
+        let character = |bits: u64| self.characters[(bits & 63) as usize];
+        // Eight bytes are read at once, of which six are written.
+        let whole = bytes.len().saturating_sub(2) / 6;
+        let (eights, out) = out.split_at_mut(8 * whole);
+        let mut bytes = bytes;
+        for place in eights.as_chunks_mut::<8>().0 {
+            let Some(eight) = bytes.first_chunk() else {
+                return;
+            };
+            let bits = u64::from_be_bytes(*eight);
+            place[0] = character(bits >> 58);
+            place[1] = character(bits >> 52);
+            place[2] = character(bits >> 46);
+            place[3] = character(bits >> 40);
+            place[4] = character(bits >> 34);
+            place[5] = character(bits >> 28);
+            place[6] = character(bits >> 22);
+            place[7] = character(bits >> 16);
+            bytes = &bytes[6..];
+        }
         let (groups, rest) = bytes.as_chunks::<3>();
         let (quads, rest_out) = out.as_chunks_mut::<4>();
         for (&[a, b, c], [first, second, third, fourth]) in groups.iter().zip(&mut *quads) {
@@ -57,8 +76,8 @@ impl Alphabet {
             *fourth = self.characters[usize::from(c & 63)];
         }
         let bits = match *rest {
-            [first] => u32::from_be_bytes([0, first, 0, 0]),
-            [first, second] => u32::from_be_bytes([0, first, second, 0]),
+            [first] => u64::from(first) << 16,
+            [first, second] => u64::from(first) << 16 | u64::from(second) << 8,
             _ => return,
         };
         for (place, shift) in rest_out.iter_mut().zip([18, 12, 6]) {
