@@ -33,7 +33,7 @@
 //! higher, the limits of the table come first.
 //!
 //! No write is sent twice if it may have been carried out. What is done again, within the same limits: a load
-//! whose connection turned out to be broken, once (Redis, memcached); a statement that the database itself
+//! whose connection turned out to be broken, once; a statement that the database itself
 //! undid because of others, up to 5 times (PostgreSQL, MySQL). Connections that broke are replaced by the next call.
 //!
 //! After three failures in a row the [`Breaker`] spares everybody the wait. What a visitor gets meanwhile is
