@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: one table of what opening and saving a session and the whole response cost
 //! here, and how opening and saving compare with their floor (the same hash, base64 and JSON bytes with
 //! nothing around them) and with itsdangerous. `cargo xtask bench --stores`: what loading and replacing a
-//! session cost in each store, beside the plain call of its client.
+//! session cost in each store, beside the plain call of its client, and how often each kind of request asks its server.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -70,7 +70,8 @@ pub(crate) fn stores(names: &[&str]) -> Result<(), Failure> {
     shell::run(&mut cargo(arguments.chain(names.iter().copied())))
 }
 
-const STORES: [&str; 8] = [
+const STORES: [&str; 9] = [
+    "round-trips",
     "memory",
     "file",
     "redis",

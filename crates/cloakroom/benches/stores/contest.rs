@@ -1,9 +1,9 @@
 //! Contestants in turns, so that the machine's moods meet all of them, and a line of the table for each.
 
-use std::{future::Future, hint::black_box, pin::Pin, time::Instant};
+use std::{fs, future::Future, hint::black_box, pin::Pin, time::Instant};
 
 use bytes::Bytes;
-use cloakroom::store::{Driver, Record};
+use cloakroom::store::{Record, Store};
 use tokio::task::JoinSet;
 
 use crate::HOUR;
@@ -32,51 +32,84 @@ pub(crate) struct Contest {
 
 pub(crate) fn head() {
     println!(
-        "{:<10} {:<8} {:>12} {:>12}  {:<42} {:>6}",
-        "store", "call", "ours, 1/s", "raw, 1/s", "raw is", "ratio"
+        "{:<10} {:<8} {:>10} {:>10}  {:<42} {:>13} {:>9} {:>9}",
+        "store", "call", "ours, 1/s", "raw, 1/s", "raw is", "ours/raw", "ours, µs", "raw, µs"
     );
 }
 
+/// What one turn of a contestant came to.
+#[derive(Clone, Copy, Default)]
+struct Turn {
+    /// Calls per second of all tasks together.
+    rate: f64,
+    /// Microseconds of this process's CPU for each, where the system tells: other programs do not disturb it.
+    cpu: f64,
+}
+
 impl Contest {
-    /// Prints for each of the others the median of both, and of the ratios within a round.
+    /// Prints for each of the others the medians of both, and of the ratios of calls per second within a round, with
+    /// half the distance between their quartiles.
     pub(crate) async fn run(self) {
         let contestants: Vec<&Task> = std::iter::once(&self.ours)
             .chain(self.others.iter().map(|(_, task)| task))
             .collect();
         for contestant in &contestants {
-            rate(contestant, self.calls.div_ceil(4)).await;
+            turn(contestant, self.calls.div_ceil(4)).await;
         }
         let mut rounds = Vec::new();
         for round in 0..self.rounds {
-            let mut rates = vec![0.0; contestants.len()];
-            for turn in 0..contestants.len() {
-                let contestant = (round + turn) % contestants.len();
-                rates[contestant] = rate(contestants[contestant], self.calls).await;
+            let mut turns = vec![Turn::default(); contestants.len()];
+            for place in 0..contestants.len() {
+                let contestant = (round + place) % contestants.len();
+                turns[contestant] = turn(contestants[contestant], self.calls).await;
             }
-            rounds.push(rates);
+            rounds.push(turns);
         }
-        let of = |contestant: usize| median(rounds.iter().map(|rates| rates[contestant]));
+        let of = |contestant: usize, what: fn(&Turn) -> f64| {
+            median(rounds.iter().map(|turns| what(&turns[contestant])))
+        };
         for (index, (name, _)) in self.others.iter().enumerate() {
-            let ratio = median(rounds.iter().map(|rates| rates[0] / rates[index + 1]));
+            let other = index + 1;
+            let ratios = rounds.iter().map(|turns| turns[0].rate / turns[other].rate);
+            let mut ratios: Vec<f64> = ratios.collect();
+            ratios.sort_by(f64::total_cmp);
+            let quartile = |quarters: usize| ratios[(ratios.len() - 1) * quarters / 4];
             println!(
-                "{:<10} {:<8} {:>12.0} {:>12.0}  {name:<42} {ratio:>6.2}",
+                "{:<10} {:<8} {:>10.0} {:>10.0}  {name:<42} {:>6.3} ±{:.3} {:>9.2} {:>9.2}",
                 self.store,
                 self.call,
-                of(0),
-                of(index + 1),
+                of(0, |turn| turn.rate),
+                of(other, |turn| turn.rate),
+                quartile(2),
+                (quartile(3) - quartile(1)) / 2.0,
+                of(0, |turn| turn.cpu),
+                of(other, |turn| turn.cpu),
             );
         }
     }
 }
 
-/// Calls per second of all tasks together.
-async fn rate(contestant: &Task, calls: usize) -> f64 {
-    let began = Instant::now();
+async fn turn(contestant: &Task, calls: usize) -> Turn {
+    let (began, used) = (Instant::now(), cpu());
     let mut tasks: JoinSet<()> = (0..TASKS).map(|number| contestant(number, calls)).collect();
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }
-    (TASKS * calls) as f64 / began.elapsed().as_secs_f64()
+    let calls = (TASKS * calls) as f64;
+    Turn {
+        rate: calls / began.elapsed().as_secs_f64(),
+        cpu: (cpu() - used) / calls,
+    }
+}
+
+/// Microseconds that the threads of this process have run, where Linux tells.
+fn cpu() -> f64 {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten();
+    let times = threads.filter_map(|thread| {
+        let times = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        times.split(' ').next()?.parse::<f64>().ok()
+    });
+    times.sum::<f64>() / 1000.0
 }
 
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
@@ -102,7 +135,7 @@ pub(crate) fn value(count: usize) -> Bytes {
 }
 
 /// So many sessions, those of the tasks first.
-pub(crate) async fn fill(store: &'static impl Driver, sessions: usize) {
+pub(crate) async fn fill(store: &'static Store, sessions: usize) {
     let mut tasks: JoinSet<()> = (0..TASKS)
         .map(|task| async move {
             for number in (task..sessions).step_by(TASKS) {
@@ -115,7 +148,7 @@ pub(crate) async fn fill(store: &'static impl Driver, sessions: usize) {
     }
 }
 
-pub(crate) fn load(store: &'static impl Driver) -> Task {
+pub(crate) fn load(store: &'static Store) -> Task {
     task(move |number, calls| async move {
         let key = key(number);
         for _ in 0..calls {
@@ -124,7 +157,7 @@ pub(crate) fn load(store: &'static impl Driver) -> Task {
     })
 }
 
-pub(crate) fn replace(store: &'static impl Driver) -> Task {
+pub(crate) fn replace(store: &'static Store) -> Task {
     task(move |number, calls| async move {
         let key = key(number);
         let mut base: Record = store.load(&key).await.unwrap().unwrap();

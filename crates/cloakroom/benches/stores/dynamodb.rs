@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
     primitives::Blob,
     types::AttributeValue::{B, N, S},
 };
-use cloakroom::store::DynamoDbStore;
+use cloakroom::store::{DynamoDbStore, Store};
 
 use crate::contest::{Contest, TASKS, fill, keep, key, load, replace, task, value};
 
@@ -20,7 +20,7 @@ pub(crate) async fn run() {
         format!("dynamodb://bench:bench@us-west-2/Sessions?endpoint={endpoint}&read_timeout=30");
     let store = DynamoDbStore::connect(&url).await.unwrap();
     store.create_table().await.unwrap();
-    let store = keep(store);
+    let store = keep(Store::new(store));
     fill(store, TASKS).await;
     let config = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("us-west-2"))

@@ -2,13 +2,15 @@
 
 use std::{fs, hint::black_box, path::PathBuf};
 
-use cloakroom::store::FileStore;
+use cloakroom::store::{FileStore, Store};
 
 use crate::contest::{Contest, TASKS, fill, keep, key, load, replace, task, value};
 
 pub(crate) async fn run() {
     let folder = tempfile::tempdir().unwrap();
-    let store = keep(FileStore::open(folder.path().join("ours")).unwrap());
+    let store = keep(Store::new(
+        FileStore::open(folder.path().join("ours")).unwrap(),
+    ));
     fill(store, TASKS).await;
     let raw: &PathBuf = keep(folder.path().join("raw"));
     fs::create_dir(raw).unwrap();

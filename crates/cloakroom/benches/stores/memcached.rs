@@ -1,6 +1,6 @@
 //! memcached, compared with a connection for each task and nothing checked.
 
-use cloakroom::store::MemcachedStore;
+use cloakroom::store::{MemcachedStore, Store};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -10,7 +10,9 @@ use crate::contest::{Contest, TASKS, fill, keep, key, load, replace, task, value
 
 pub(crate) async fn run() {
     let server = servers::memcached::start().unwrap();
-    let store = keep(MemcachedStore::connect(server.url()).await.unwrap());
+    let store = keep(Store::new(
+        MemcachedStore::connect(server.url()).await.unwrap(),
+    ));
     fill(store, TASKS).await;
     let port = server.port();
 

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use cloakroom::{
     Clock,
-    store::{Driver, MemoryStore},
+    store::{Driver, MemoryStore, Store},
 };
 
 use crate::contest::{Contest, TASKS, fill, keep, key, load, median, replace, task, value};
@@ -21,7 +21,7 @@ pub(crate) async fn run() {
 }
 
 async fn contests() {
-    let store = keep(MemoryStore::new());
+    let store = keep(Store::new(MemoryStore::new()));
     fill(store, TASKS).await;
     let map: HashMap<String, Bytes> = (0..TASKS).map(|task| (key(task), value(0))).collect();
     let map = keep(Mutex::new(map));

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use cloakroom::store::RedisStore;
+use cloakroom::store::{RedisStore, Store};
 use redis::{AsyncCommands, AsyncConnectionConfig, IntoConnectionInfo, aio::MultiplexedConnection};
 
 use crate::contest::{Contest, TASKS, fill, keep, key, load, replace, task, value};
@@ -16,7 +16,7 @@ const REPLACE: &str = "local there = redis.call('MGET', KEYS[1], KEYS[2]) \
 
 pub(crate) async fn run() {
     let server = servers::redis::start().unwrap();
-    let store = keep(RedisStore::connect(server.url()).await.unwrap());
+    let store = keep(Store::new(RedisStore::connect(server.url()).await.unwrap()));
     fill(store, TASKS).await;
     let info = server.url().into_connection_info().unwrap();
     let info = info.set_tcp_settings(redis::io::tcp::TcpSettings::default().set_nodelay(true));
@@ -42,10 +42,10 @@ pub(crate) async fn run() {
     Contest {
         store: "redis",
         call: "load",
-        calls: 400,
-        rounds: 15,
+        calls: 200,
+        rounds: 41,
         ours: load(store),
-        others: vec![("GET", get), ("MGET of both keys", mget)],
+        others: vec![("MGET of both keys, the same command", mget), ("GET", get)],
     }
     .run()
     .await;
@@ -74,10 +74,13 @@ pub(crate) async fn run() {
     Contest {
         store: "redis",
         call: "replace",
-        calls: 400,
-        rounds: 15,
+        calls: 200,
+        rounds: 41,
         ours: replace(store),
-        others: vec![("a blind SET EX", set), ("the same script", evalsha)],
+        others: vec![
+            ("EVALSHA of the same script", evalsha),
+            ("a blind SET EX", set),
+        ],
     }
     .run()
     .await;

@@ -9,7 +9,7 @@
 use std::hint::black_box;
 
 use bytes::Bytes;
-use cloakroom::store::{MySqlStore, PostgresStore, SqliteStore};
+use cloakroom::store::{MySqlStore, PostgresStore, SqliteStore, Store};
 use sqlx::{
     mysql::MySqlPoolOptions,
     postgres::PgPoolOptions,
@@ -164,7 +164,7 @@ pub(crate) async fn postgres() {
     let server = servers::postgres::start().unwrap();
     let store = PostgresStore::connect(server.url()).await.unwrap();
     store.migrate().await.unwrap();
-    let store = keep(store);
+    let store = keep(Store::new(store));
     fill(store, SESSIONS).await;
     let pool = keep(
         PgPoolOptions::new()
@@ -201,7 +201,7 @@ pub(crate) async fn mysql() {
     let server = servers::mariadb::start().unwrap();
     let store = MySqlStore::connect(server.url()).await.unwrap();
     store.migrate().await.unwrap();
-    let store = keep(store);
+    let store = keep(Store::new(store));
     fill(store, SESSIONS).await;
     let pool = keep(
         MySqlPoolOptions::new()
@@ -237,7 +237,7 @@ pub(crate) async fn sqlite() {
     let url = format!("sqlite:{}?mode=rwc", file.display());
     let store = SqliteStore::connect(&url).await.unwrap();
     store.migrate().await.unwrap();
-    let store = keep(store);
+    let store = keep(Store::new(store));
     fill(store, SESSIONS).await;
     // As the store sets it.
     let options = SqliteConnectOptions::new()
