@@ -25,7 +25,7 @@ async fn p7_redis_is_asked_once_to_read_and_once_to_write() {
 #[tokio::test]
 async fn p7_memcached_is_asked_once_to_read_and_once_to_write() {
     let found = count("memcached", servers::memcached::shared()).await;
-    check(found, [1, 1, 1, 2, 2, 4, 2, 2, 7, 1, 4]);
+    check(found, [2, 2, 1, 2, 2, 5, 2, 2, 8, 1, 4]);
 }
 
 #[tokio::test]

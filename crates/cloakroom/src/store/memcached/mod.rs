@@ -260,7 +260,7 @@ impl Key {
         }
         Ok(Self {
             entry: key.to_owned(),
-            tombstone: format!("{key}{SUFFIX}"),
+            tombstone: [key, SUFFIX].concat(),
         })
     }
 }
@@ -284,6 +284,8 @@ impl Driver for MemcachedStore {
 
     async fn create(&self, key: &str, value: Bytes, ttl: Duration) -> Result<Record, CreateError> {
         let key = Key::of(key)?;
+        // Writing looks there too. But this may be asked again, so a connection that broke while nobody used it costs a
+        // visitor's first request no error.
         let request = Request::default().get_time(&key.tombstone);
         let [tombstone] = self.pool.read(request).await.map_err(StoreError::from)?;
         if !matches!(tombstone, Reply::Missing) {
