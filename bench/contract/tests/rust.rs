@@ -1,5 +1,7 @@
 //! Every subject in Rust does what all promise.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     env,
     path::{Path, PathBuf},
