@@ -1,0 +1,3 @@
+//! The bench.
+mod client;
+fn main() {}
