@@ -55,6 +55,10 @@ impl Connection {
         self.bytes_are_for = None;
     }
 
+    pub(super) fn seen(&self) -> u64 {
+        self.seen
+    }
+
     /// The same browser on a new connection.
     pub(super) fn open_again(&mut self) -> io::Result<()> {
         self.stream = connect(self.address)?;
@@ -81,7 +85,11 @@ impl Connection {
         self.bytes_are_for = Some((request, visitor));
         self.bytes.clear();
         let out = &mut self.bytes;
-        let method = if request.form.is_some() { "POST" } else { "GET" };
+        let method = if request.form.is_some() {
+            "POST"
+        } else {
+            "GET"
+        };
         let line = format!(
             "{method} {} HTTP/1.1\r\nhost: {}\r\n",
             request.path, self.address
@@ -108,7 +116,12 @@ impl Connection {
             self.received.resize(self.filled * 2, 0);
         }
         match self.stream.read(&mut self.received[self.filled..]) {
-            Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "closed by the server")),
+            Ok(0) => {
+                return Err(io::Error::new(
+                    ErrorKind::UnexpectedEof,
+                    "closed by the server",
+                ));
+            }
             Ok(read) => self.filled += read,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
             Err(error) => return Err(error),

@@ -73,6 +73,11 @@ impl Crowd {
         }
     }
 
+    /// The last number that the first browser saw.
+    pub(crate) fn seen_by_first(&self) -> u64 {
+        self.connections.first().map_or(0, Connection::seen)
+    }
+
     /// Each browser asks once.
     pub(crate) fn each(&mut self, ask: &Ask) -> io::Result<Tally> {
         let all = self.connections.len() as u64;
@@ -204,11 +209,7 @@ impl Crowd {
     /// Waits until something can be read, at most for so long.
     fn wait(&mut self, most: Duration, ready: &mut Vec<usize>) -> io::Result<()> {
         let timeout = Timespec::try_from(most).map_err(io::Error::other)?;
-        match epoll::wait(
-            &self.poll,
-            spare_capacity(&mut self.events),
-            Some(&timeout),
-        ) {
+        match epoll::wait(&self.poll, spare_capacity(&mut self.events), Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

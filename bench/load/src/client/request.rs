@@ -71,6 +71,8 @@ pub(crate) enum Answer {
     SameNumber,
     /// A number.
     Number,
+    /// A number that is not 0.
+    Positive,
     /// Whatever comes; if it is a number, this browser has seen it.
     Anything,
     /// A page that holds this.
@@ -87,13 +89,14 @@ impl Answer {
                 *seen = number(body).unwrap_or(*seen);
                 true
             }
-            Self::NextNumber | Self::SameNumber | Self::Number => {
+            Self::NextNumber | Self::SameNumber | Self::Number | Self::Positive => {
                 let Some(shown) = number(body) else {
                     return false;
                 };
                 let right = match self {
                     Self::NextNumber => shown == *seen + 1,
                     Self::SameNumber => shown == *seen,
+                    Self::Positive => shown > 0,
                     _ => true,
                 };
                 // After a wrong number the next one is judged by it, so that one loss is one error.

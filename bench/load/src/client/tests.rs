@@ -55,7 +55,11 @@ async fn write(headers: HeaderMap) -> impl IntoResponse {
 /// Each tenth request fails, and each tenth after five closes its connection.
 async fn lossy(State(count): State<Arc<AtomicU64>>) -> impl IntoResponse {
     match count.fetch_add(1, Ordering::Relaxed) % 10 {
-        0 => (StatusCode::SERVICE_UNAVAILABLE, [("connection", "keep-alive")], "7"),
+        0 => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            [("connection", "keep-alive")],
+            "7",
+        ),
         5 => (StatusCode::OK, [("connection", "close")], "7"),
         _ => (StatusCode::OK, [("connection", "keep-alive")], "7"),
     }
