@@ -1,0 +1,127 @@
+use std::hint::black_box;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{
+        StatusCode,
+        header::{COOKIE, HOST, USER_AGENT},
+    },
+};
+use subjects::{Entry, Failure, Subject};
+use tokio::{runtime::Runtime, task::unconstrained};
+use tower::ServiceExt;
+
+use crate::{jar::Jar, scenario::Scenario};
+
+/// A subject that is open, called as the server's connections call it.
+pub(crate) enum Service {
+    Axum(Router),
+}
+
+/// Requests that are made beforehand and wait to be measured.
+pub(crate) enum Requests {
+    Axum(Vec<Request>),
+}
+
+impl Service {
+    pub(crate) fn open(runtime: &Runtime, subject: &Subject, store: &str) -> Result<Self, Failure> {
+        match subject.entry {
+            Entry::Axum(open) => runtime.block_on(open(store)).map(Self::Axum),
+        }
+    }
+
+    /// The requests of a scenario, with the sessions they need. None if this subject cannot hold such a session.
+    pub(crate) fn requests(
+        &self,
+        runtime: &Runtime,
+        scenario: Scenario,
+        count: u32,
+    ) -> Result<Option<Requests>, Failure> {
+        let visitors = match scenario.uses_up_sessions() {
+            true => count,
+            false => 1,
+        };
+        let mut cookies = Vec::new();
+        for _ in 0..visitors {
+            let mut jar = Jar::default();
+            if let Some(path) = scenario.preparation()
+                && !self.visit(runtime, path, &mut jar)?
+            {
+                return Ok(None);
+            }
+            cookies.push(jar.header());
+        }
+        let path = scenario.measured();
+        let each = cookies
+            .iter()
+            .map(Option::as_deref)
+            .cycle()
+            .take(count as usize);
+        Ok(Some(match self {
+            Self::Axum(_) => Requests::Axum(
+                each.map(|cookies| request(path, cookies))
+                    .collect::<Result<_, _>>()?,
+            ),
+        }))
+    }
+
+    /// One request of a browser. False if the session is more than this subject can hold.
+    pub(crate) fn visit(
+        &self,
+        runtime: &Runtime,
+        path: &str,
+        jar: &mut Jar,
+    ) -> Result<bool, Failure> {
+        let cookies = jar.header();
+        let (status, headers) = match self {
+            Self::Axum(router) => {
+                let request = request(path, cookies.as_deref())?;
+                let response = runtime.block_on(router.clone().oneshot(request))?;
+                let (parts, _) = response.into_parts();
+                (parts.status, parts.headers)
+            }
+        };
+        match status {
+            StatusCode::OK => {
+                jar.take(&headers);
+                Ok(true)
+            }
+            StatusCode::INSUFFICIENT_STORAGE => Ok(false),
+            other => Err(format!("{path} was answered with {other}").into()),
+        }
+    }
+
+    /// Answers the requests one after the other: what is measured. It has a frame of its own so that a profiler can be told to look at
+    /// nothing else (`--toggle-collect='*answer_all*'`).
+    #[inline(never)]
+    pub(crate) fn answer_all(&self, runtime: &Runtime, requests: Requests) -> Result<(), Failure> {
+        // Unconstrained, because tokio would make one long task of many requests wait for others now and then.
+        runtime.block_on(unconstrained(async {
+            match (self, requests) {
+                (Self::Axum(router), Requests::Axum(requests)) => {
+                    for request in requests {
+                        // As hyper's service for tower's calls it, once for each request of a connection.
+                        let response = router.clone().oneshot(request).await?;
+                        if black_box(response).status() != StatusCode::OK {
+                            return Err("a measured request was not answered with 200".into());
+                        }
+                    }
+                }
+            }
+            Ok(())
+        }))
+    }
+}
+
+/// With the headers that any client sends.
+fn request(path: &str, cookies: Option<&str>) -> Result<Request, Failure> {
+    let mut request = Request::get(path)
+        .header(HOST, "127.0.0.1:8000")
+        .header(USER_AGENT, "in-process");
+    if let Some(cookies) = cookies {
+        request = request.header(COOKIE, cookies);
+    }
+    Ok(request.body(Body::empty())?)
+}
