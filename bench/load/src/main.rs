@@ -13,6 +13,7 @@ mod options;
 mod processes;
 mod progress;
 mod proxy;
+mod report;
 mod results;
 mod run;
 mod scenario;
@@ -25,8 +26,10 @@ mod trips;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::{fs, io};
 
 use options::{Options, USAGE};
+use results::Results;
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--help") {
@@ -46,10 +49,26 @@ fn main() -> ExitCode {
 fn measure(options: &Options) -> Result<(), String> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let bench = here.parent().unwrap_or(here);
-    let results = run::run(options, bench)?;
-    println!(
-        "{}",
-        serde_json::to_string_pretty(&results).map_err(|error| error.to_string())?
-    );
+    let out = options.out.as_deref().unwrap_or(bench);
+    let file = out.join("results.json");
+    let at = |path: &Path| {
+        let path = path.display().to_string();
+        move |error: io::Error| format!("{path}: {error}")
+    };
+    let results = match options.report {
+        true => read(&file).map_err(at(&file))?,
+        false => run::run(options, bench)?,
+    };
+    if !options.report {
+        fs::create_dir_all(out).map_err(at(out))?;
+        let text = serde_json::to_string_pretty(&results).map_err(|error| error.to_string())?;
+        fs::write(&file, text + "\n").map_err(at(&file))?;
+    }
+    report::write(&results, out).map_err(at(out))?;
+    println!("{}", out.join("RESULTS.md").display());
     Ok(())
+}
+
+fn read(file: &Path) -> io::Result<Results> {
+    Ok(serde_json::from_slice(&fs::read(file)?)?)
 }
