@@ -30,7 +30,7 @@ impl Verdict {
 
 /// All aims in a table.
 pub(super) fn section(results: &Results) -> String {
-    let mut table = Table::new(["aim", "figures", ""]);
+    let mut table = Table::new(3, ["aim", "figures", ""]);
     for aim in all(results) {
         let verdict = match aim.verdict {
             Verdict::Met => "met",

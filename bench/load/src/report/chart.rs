@@ -36,7 +36,7 @@ const LONGEST: f64 = 380.0;
 const ROW: f64 = 26.0;
 const BAR: f64 = 16.0;
 const HEAD: f64 = 76.0;
-const GROUP_TITLE: f64 = 34.0;
+const GROUP_TITLE: f64 = 38.0;
 
 /// The colours keep their contrast on both backgrounds; the text is never on a bar.
 const STYLE: &str = "\
@@ -85,7 +85,7 @@ impl Chart {
                 &mut svg,
                 format_args!(
                     "<text class=\"group\" x=\"{MARGIN}\" y=\"{}\">{}</text>",
-                    top + 22.0,
+                    top + 26.0,
                     escaped(&group.title)
                 ),
             );
@@ -206,7 +206,7 @@ mod tests {
     fn bars_are_as_long_as_their_values_and_never_negative() {
         let svg = chart(2.0).svg();
         assert!(
-            svg.contains("class=\"ours\" x=\"224\" y=\"115\" width=\"190.0\""),
+            svg.contains("class=\"ours\" x=\"224\" y=\"119\" width=\"190.0\""),
             "{svg}"
         );
         assert!(svg.contains("width=\"380.0\""));

@@ -97,14 +97,15 @@ fn drivers(results: &Results, store: &str, title: &str) -> Option<Chart> {
             subjects
                 .filter(|subject| subject.store.as_deref() == Some(store))
                 .filter_map(|subject| {
-                    throughput(subject, cell(&results.drivers, &subject.name, scenario)?)
+                    let cell = cell(&results.drivers, &subject.name, scenario)?;
+                    Some(throughput(subject, cell))
                 })
                 .collect()
         },
     )
 }
 
-fn throughput(subject: &Subject, cell: &Cell) -> Option<Bar> {
+fn throughput(subject: &Subject, cell: &Cell) -> Bar {
     let value = cell.requests_per_second.median;
     let share = cell
         .beside_reference
@@ -113,7 +114,7 @@ fn throughput(subject: &Subject, cell: &Cell) -> Option<Bar> {
         Some(share) => format!("{} ({})", rounded(value), percent(share)),
         None => rounded(value),
     };
-    Some(bar(subject, value, text))
+    bar(subject, value, text)
 }
 
 fn application(results: &Results) -> Option<Chart> {

@@ -1,15 +1,20 @@
 //! Tables that read well in the source too.
 
-/// A table whose first column is text and whose others are figures.
+/// A table whose first columns are text, to the left, and whose others are figures, to the right.
 #[derive(Debug, Default)]
 pub(super) struct Table {
+    text_columns: usize,
     header: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(super) fn new<T: Into<String>>(header: impl IntoIterator<Item = T>) -> Self {
+    pub(super) fn new<T: Into<String>>(
+        text_columns: usize,
+        header: impl IntoIterator<Item = T>,
+    ) -> Self {
         Self {
+            text_columns,
             header: header.into_iter().map(Into::into).collect(),
             rows: Vec::new(),
         }
@@ -48,24 +53,23 @@ impl Table {
                 .map(|column| {
                     let text = cell(row, column);
                     let space = " ".repeat(widths[column] - text.chars().count());
-                    match column {
-                        0 => format!("{text}{space}"),
-                        _ => format!("{space}{text}"),
+                    match column < self.text_columns {
+                        true => format!("{text}{space}"),
+                        false => format!("{space}{text}"),
                     }
                 })
                 .collect();
             format!("| {} |\n", cells.join(" | "))
         };
         let rule: Vec<String> = (0..columns)
-            .map(|column| match column {
-                0 => "-".repeat(widths[0]),
-                _ => format!("{}:", "-".repeat(widths[column] - 1)),
+            .map(|column| match column < self.text_columns {
+                true => "-".repeat(widths[column]),
+                false => format!("{}:", "-".repeat(widths[column] - 1)),
             })
             .collect();
-        let mut text = line(&self.header);
-        text += &format!("| {} |\n", rule.join(" | "));
-        text.extend(self.rows.iter().map(|row| line(row)));
-        text
+        let rule = format!("| {} |\n", rule.join(" | "));
+        let rows = self.rows.iter().map(|row| line(row));
+        [line(&self.header), rule].into_iter().chain(rows).collect()
     }
 }
 
@@ -83,7 +87,7 @@ mod tests {
 
     #[test]
     fn columns_are_even_figures_to_the_right_and_bars_do_not_end_a_cell() {
-        let mut table = Table::new(["name", "µs"]);
+        let mut table = Table::new(1, ["name", "µs"]);
         table.row(vec!["a|b".to_owned(), "1.00".to_owned()]);
         table.row(vec!["cloakroom".to_owned()]);
         let expected = "\
@@ -97,6 +101,6 @@ mod tests {
 
     #[test]
     fn nothing_measured_is_no_section() {
-        assert_eq!(section("Title", "About", &Table::new(["name"])), "");
+        assert_eq!(section("Title", "About", &Table::new(1, ["name"])), "");
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn sections(results: &Results) -> Vec<String> {
 }
 
 fn scenarios() -> String {
-    let mut table = Table::new(["request", "what the visitor does"]);
+    let mut table = Table::new(2, ["request", "what the visitor does"]);
     for scenario in Scenario::ALL {
         table.row(vec![
             scenario.name().to_owned(),
@@ -45,7 +45,7 @@ fn scenarios() -> String {
 /// A row for each subject, a column for each scenario; a subject without any figure has no row.
 fn by_scenario(results: &Results, figure: impl Fn(&Subject, &str) -> Option<String>) -> Table {
     let header = Scenario::ALL.map(Scenario::name);
-    let mut table = Table::new(["subject"].into_iter().chain(header));
+    let mut table = Table::new(1, ["subject"].into_iter().chain(header));
     for subject in &results.subjects {
         let figures: Vec<Option<String>> =
             header.iter().map(|name| figure(subject, name)).collect();
@@ -132,13 +132,16 @@ fn both_cpus(cell: &Cell) -> String {
 }
 
 fn drivers(results: &Results) -> String {
-    let mut table = Table::new([
-        "subject",
-        "request",
-        "requests per second",
-        "of the raw driver's",
-        "CPU µs: server + database",
-    ]);
+    let mut table = Table::new(
+        2,
+        [
+            "subject",
+            "request",
+            "requests per second",
+            "of the raw driver's",
+            "CPU µs: server + database",
+        ],
+    );
     for cell in &results.drivers {
         let share = cell.beside_reference.map(|beside| {
             let share = beside.requests_per_second_ratio;
@@ -168,7 +171,7 @@ fn round_trips(results: &Results) -> String {
         let mut lines = results.round_trips.iter();
         lines.any(|line| line.scenarios.contains_key(*name))
     });
-    let mut table = Table::new(["subject"].into_iter().chain(names.iter().copied()));
+    let mut table = Table::new(1, ["subject"].into_iter().chain(names.iter().copied()));
     for line in &results.round_trips {
         let counts = names.iter().map(|name| {
             let count = line.scenarios.get(*name);
@@ -184,13 +187,16 @@ fn round_trips(results: &Results) -> String {
 }
 
 fn contention(results: &Results) -> String {
-    let mut table = Table::new([
-        "subject",
-        "counts",
-        "lost",
-        "refused in all rounds",
-        "requests per second",
-    ]);
+    let mut table = Table::new(
+        1,
+        [
+            "subject",
+            "counts",
+            "lost",
+            "refused in all rounds",
+            "requests per second",
+        ],
+    );
     for line in &results.contention {
         let share = percent(line.lost.median / line.requests as f64);
         let refused = match &line.first_refusal {
@@ -213,14 +219,17 @@ fn contention(results: &Results) -> String {
 }
 
 fn latency(results: &Results) -> String {
-    let mut table = Table::new([
-        "subject",
-        "requests per second",
-        "read: p50",
-        "p99",
-        "write: p50",
-        "p99",
-    ]);
+    let mut table = Table::new(
+        1,
+        [
+            "subject",
+            "requests per second",
+            "read: p50",
+            "p99",
+            "write: p50",
+            "p99",
+        ],
+    );
     for subject in &results.subjects {
         let found = |scenario: &str| {
             let mut lines = results.latency.iter();
@@ -262,7 +271,7 @@ fn cookies(results: &Results) -> String {
 }
 
 fn weights(results: &Results) -> String {
-    let mut table = Table::new(["subject", "bytes for a small session"]);
+    let mut table = Table::new(1, ["subject", "bytes for a small session"]);
     for (subject, bytes) in results
         .in_process
         .iter()
@@ -278,15 +287,18 @@ fn weights(results: &Results) -> String {
 }
 
 fn application(results: &Results) -> String {
-    let mut table = Table::new([
-        "page",
-        "application",
-        "requests per second",
-        "to Flask's",
-        "CPU µs",
-        "of Flask's",
-        "bytes of HTML",
-    ]);
+    let mut table = Table::new(
+        2,
+        [
+            "page",
+            "application",
+            "requests per second",
+            "to Flask's",
+            "CPU µs",
+            "of Flask's",
+            "bytes of HTML",
+        ],
+    );
     for cell in &results.application {
         let beside = cell.beside_reference;
         let times = beside.map(|beside| {
@@ -315,15 +327,18 @@ fn application(results: &Results) -> String {
 }
 
 fn micro(results: &Results) -> String {
-    let mut table = Table::new([
-        "session",
-        "operation",
-        "cloakroom",
-        "floor",
-        "itsdangerous",
-        "to the floor",
-        "faster than itsdangerous",
-    ]);
+    let mut table = Table::new(
+        2,
+        [
+            "session",
+            "operation",
+            "cloakroom",
+            "floor",
+            "itsdangerous",
+            "to the floor",
+            "faster than itsdangerous",
+        ],
+    );
     for case in &results.micro {
         let of = |name: &str| case.nanoseconds.get(name).copied();
         let time =
@@ -351,7 +366,10 @@ fn micro(results: &Results) -> String {
 }
 
 fn builds(results: &Results) -> String {
-    let mut table = Table::new(["program", "crates", "clean build, seconds", "program, MB"]);
+    let mut table = Table::new(
+        1,
+        ["program", "crates", "clean build, seconds", "program, MB"],
+    );
     for build in &results.builds {
         table.row(vec![
             build.name.clone(),
@@ -368,7 +386,7 @@ fn builds(results: &Results) -> String {
 }
 
 fn subjects(results: &Results) -> String {
-    let mut table = Table::new(["subject", "version", "measured beside"]);
+    let mut table = Table::new(3, ["subject", "version", "measured beside"]);
     for subject in &results.subjects {
         table.row(vec![
             subject.name.clone(),
@@ -384,7 +402,7 @@ fn subjects(results: &Results) -> String {
 }
 
 fn troubles(results: &Results) -> String {
-    let mut table = Table::new(["subject", "at", "what happened"]);
+    let mut table = Table::new(3, ["subject", "at", "what happened"]);
     for trouble in &results.troubles {
         table.row(vec![
             trouble.subject.clone(),
