@@ -52,9 +52,10 @@ mod tests {
                 rounds: 5
             }
         );
-        assert_eq!(Summary::of([2.0]).unwrap().spread, 0.0);
+        assert!(Summary::of([2.0]).unwrap().spread.abs() < 1e-9);
         assert_eq!(Summary::of([]), None);
-        assert_eq!(Summary::of([1.0, f64::NAN, 3.0]).unwrap().median, 2.0);
+        let without = Summary::of([1.0, f64::NAN, 3.0]).unwrap();
+        assert!((without.median - 2.0).abs() < 1e-9);
     }
 
     #[test]
