@@ -73,8 +73,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Failure> {
     }
     build()?;
     if !plan.no_flask {
-        python::prepare()?;
-        command.arg("--python").arg(python::interpreter());
+        python::BENCH.prepare()?;
+        command.arg("--python").arg(python::BENCH.interpreter());
     }
     let tour = repository::target().join("release/tour");
     command.arg("--tour").arg(tour);

@@ -106,7 +106,7 @@ pub(crate) fn run(
 impl Page {
     fn script(&self) -> Script {
         let get = |path| Ask::preparing(Request::get(path));
-        let log_in = Ask::preparing(Request::post("/login", "username=alice", 302));
+        let log_in = Ask::preparing(Request::post("/login", "username=alice"));
         let prepare = match self.logged_in {
             // Showing the page once takes the greeting off it.
             true => vec![log_in, get("/account"), get(self.path)],

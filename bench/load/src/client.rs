@@ -7,7 +7,7 @@ mod jar;
 mod request;
 mod response;
 
-pub(crate) use crowd::{Crowd, Tally, Until};
+pub(crate) use crowd::{Crowd, HUNG, Tally, Until};
 pub(crate) use request::{Answer, Ask, Request, Visitor};
 
 #[cfg(test)]

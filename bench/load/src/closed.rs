@@ -113,19 +113,20 @@ impl Contest<'_> {
                 .map_err(|what| prepared(ask.request.path, &what))?;
         }
         let warm_up = Until::Time(self.load.warm_up);
-        crowd.closed_loop(&script.measured, warm_up).map_err(said)?;
+        let warm_up = crowd.closed_loop(&script.measured, warm_up).map_err(said)?;
         let (server, store) = field.cpu_nanoseconds(subject)?;
         let window = crowd
             .closed_loop(&script.measured, Until::Time(self.load.window))
             .map_err(said)?;
         let (server_after, store_after) = field.cpu_nanoseconds(subject)?;
-        let tally = window.tally;
+        let mut tally = window.tally;
+        let requests = (tally.answered + tally.failed) as f64;
+        tally.note_failures(&warm_up.tally);
         if tally.answered == 0 {
             return Err(tally
                 .first_failure
                 .unwrap_or_else(|| "no answers".to_owned()));
         }
-        let requests = (tally.answered + tally.failed) as f64;
         let each =
             |before: u64, after: u64| after.saturating_sub(before) as f64 / 1000.0 / requests;
         Ok(Sample {

@@ -27,14 +27,18 @@ pub(crate) fn run(field: &mut Field<'_>, shuffle: &mut Shuffle, rounds: usize) -
     let mut subjects = field.running();
     subjects.retain(|subject| matches!(subject.kind, Kind::Memory | Kind::Store));
     let mut samples: Vec<Vec<Sample>> = subjects.iter().map(|_| Vec::new()).collect();
+    let mut unfit = vec![false; subjects.len()];
     for _ in 0..rounds {
-        let mut order: Vec<usize> = (0..subjects.len()).collect();
+        let mut order: Vec<usize> = (0..subjects.len()).filter(|place| !unfit[*place]).collect();
         shuffle.shuffle(&mut order);
         for place in order {
             let subject = &subjects[place];
             match measure(field, subject) {
                 Ok(sample) => samples[place].push(sample),
-                Err(what) => field.trouble(subject, "contention", &what),
+                Err(what) => {
+                    unfit[place] = true;
+                    field.trouble(subject, "contention", &what);
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
+use crate::client::HUNG;
 use crate::cores::Cores;
 use crate::progress::Progress;
 use crate::results::Trouble;
@@ -75,7 +76,7 @@ impl<'a> Field<'a> {
         Server::start((entrant.command)(Some(url)), self.cores, &log)
     }
 
-    /// Notes what went wrong, once, and starts the server again if it has ended.
+    /// Notes what went wrong, once, and starts the server again if it has ended or hangs.
     pub(crate) fn trouble(&mut self, subject: &Subject, at: &str, what: &str) {
         let found = self
             .entrants
@@ -84,10 +85,13 @@ impl<'a> Field<'a> {
         let mut what = what.to_owned();
         if let Some(place) = found
             && let Some(server) = &mut self.entrants[place].server
-            && server.has_ended()
         {
-            what = server.failed(&format!("{what}; the server ended"));
-            self.start(place);
+            if server.has_ended() {
+                what = server.failed(&format!("{what}; the server ended"));
+                self.start(place);
+            } else if what.starts_with(HUNG) {
+                self.start(place);
+            }
         }
         self.note(&subject.name, at, &what);
     }

@@ -48,8 +48,9 @@ pub(crate) fn run(
 ) -> Vec<Latency> {
     let subjects = field.running();
     let mut samples: Vec<Vec<Sample>> = subjects.iter().map(|_| Vec::new()).collect();
+    let mut unfit = vec![false; subjects.len()];
     for _ in 0..rounds {
-        let mut order: Vec<usize> = (0..subjects.len()).collect();
+        let mut order: Vec<usize> = (0..subjects.len()).filter(|place| !unfit[*place]).collect();
         shuffle.shuffle(&mut order);
         for place in order {
             let subject = &subjects[place];
@@ -60,7 +61,10 @@ pub(crate) fn run(
                     }
                     samples[place].push(sample);
                 }
-                Err(what) => field.trouble(subject, &at(scenario), &what),
+                Err(what) => {
+                    unfit[place] = true;
+                    field.trouble(subject, &at(scenario), &what);
+                }
             }
         }
     }
@@ -99,7 +103,7 @@ fn measure(
     for ask in &script.prepare {
         crowd.each(ask).map_err(said)?.all_right()?;
     }
-    crowd.each(&script.measured).map_err(said)?;
+    crowd.each(&script.measured).map_err(said)?.all_right()?;
     let (tally, mut nanoseconds) = crowd
         .open_loop(&script.measured, rate.per_second, window)
         .map_err(said)?;

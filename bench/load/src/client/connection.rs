@@ -146,7 +146,7 @@ impl Connection {
             }
         }
         let body = &bytes[response.body];
-        if response.status != ask.request.status {
+        if !ask.request.leads.fits(response.status) {
             received.wrong = Some(format!("status {}", response.status));
         } else if !ask.answer.is_right(body, &mut self.seen) {
             received.wrong = Some(format!("wrong answer {}", beginning(body)));

@@ -47,6 +47,9 @@ pub(crate) struct Window {
     pub(crate) elapsed: Duration,
 }
 
+/// How the error begins that says so.
+pub(crate) const HUNG: &str = "no answer";
+
 /// A server that lets one request wait for so long is taken for dead.
 const STALLED: Duration = Duration::from_secs(10);
 
@@ -265,6 +268,14 @@ impl Tally {
         }
     }
 
+    /// Adds what went wrong at another time.
+    pub(crate) fn note_failures(&mut self, other: &Self) {
+        self.failed += other.failed;
+        if self.first_failure.is_none() {
+            self.first_failure.clone_from(&other.first_failure);
+        }
+    }
+
     /// All answers were right, or what the first wrong one was.
     pub(crate) fn all_right(&self) -> Result<(), String> {
         match &self.first_failure {
@@ -297,7 +308,7 @@ impl Drop for TimerSlack {
 
 fn stalled(waiting: usize) -> io::Error {
     io::Error::other(format!(
-        "no answer for {} s, {waiting} requests waiting",
+        "{HUNG} for {} s, {waiting} requests waiting",
         STALLED.as_secs()
     ))
 }

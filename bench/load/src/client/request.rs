@@ -4,13 +4,13 @@ use memchr::memmem;
 
 use super::response::number;
 
-/// One request, and the status that answers it.
+/// One request, and the kind of answer that it gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) path: &'static str,
     /// The fields of a form, which is then posted.
     pub(crate) form: Option<&'static str>,
-    pub(crate) status: u16,
+    pub(crate) leads: Leads,
 }
 
 impl Request {
@@ -18,16 +18,34 @@ impl Request {
         Self {
             path,
             form: None,
-            status: 200,
+            leads: Leads::Here,
         }
     }
 
     /// A form that leads to another page.
-    pub(crate) const fn post(path: &'static str, form: &'static str, status: u16) -> Self {
+    pub(crate) const fn post(path: &'static str, form: &'static str) -> Self {
         Self {
             path,
             form: Some(form),
-            status,
+            leads: Leads::Elsewhere,
+        }
+    }
+}
+
+/// Where the answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// In the response, whose status is 200.
+    Here,
+    /// At another address, which is not asked for.
+    Elsewhere,
+}
+
+impl Leads {
+    pub(super) fn fits(self, status: u16) -> bool {
+        match self {
+            Self::Here => status == 200,
+            Self::Elsewhere => matches!(status, 302 | 303),
         }
     }
 }

@@ -32,7 +32,7 @@ fn server() -> SocketAddr {
         runtime.block_on(async {
             let app = Router::new()
                 .route("/write", get(write))
-                .route("/login", post(async |form: String| form))
+                .route("/login", post(login))
                 .route("/lossy", get(lossy))
                 .with_state(Arc::default());
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -50,6 +50,17 @@ async fn write(headers: HeaderMap) -> impl IntoResponse {
     let visits: u64 = cookie.map_or(0, |cookie| cookie.parse().unwrap()) + 1;
     let set = format!("visits={visits}; Path=/; HttpOnly");
     ([(SET_COOKIE, set)], visits.to_string())
+}
+
+/// Leads on, with what was posted.
+async fn login(headers: HeaderMap, form: String) -> impl IntoResponse {
+    let of_this_site = headers
+        .get("sec-fetch-site")
+        .is_some_and(|site| site == "same-origin");
+    match of_this_site {
+        true => (StatusCode::SEE_OTHER, form),
+        false => (StatusCode::FORBIDDEN, String::new()),
+    }
 }
 
 /// Each tenth request fails, and each tenth after five closes its connection.
@@ -131,7 +142,7 @@ fn what_fails_is_counted_and_closed_connections_are_opened_again() {
 fn a_form_is_posted_as_a_page_of_the_site_posts_it() {
     let mut crowd = Crowd::connect(server(), 1).unwrap();
     let ask = Ask {
-        request: Request::post("/login", "username=alice", 200),
+        request: Request::post("/login", "username=alice"),
         visitor: Visitor::Returning,
         answer: Answer::Text("username=alice"),
     };
