@@ -3,11 +3,10 @@
 
 pub(crate) mod micro;
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::shell::{self, Failure, cargo, program};
+use crate::shell::{self, Failure, cargo};
 use crate::{python, repository};
 
 /// What the runner is told, and what it is given.
@@ -36,15 +35,11 @@ impl<'a> Plan<'a> {
                     plan.report_only = true;
                     rest
                 }
-                ["--quick", rest @ ..] => {
-                    plan.is_partial = true;
-                    rest
-                }
                 ["--no-flask", rest @ ..] => {
                     (plan.is_partial, plan.no_flask) = (true, true);
                     rest
                 }
-                ["--only" | "--scenario" | "--part", _, rest @ ..] => {
+                ["--quick", rest @ ..] | ["--only" | "--scenario" | "--part", _, rest @ ..] => {
                     plan.is_partial = true;
                     rest
                 }
