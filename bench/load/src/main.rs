@@ -61,8 +61,8 @@ fn measure(options: &Options) -> Result<(), String> {
     };
     if !options.report {
         fs::create_dir_all(out).map_err(at(out))?;
-        let text = serde_json::to_string_pretty(&results).map_err(|error| error.to_string())?;
-        fs::write(&file, text + "\n").map_err(at(&file))?;
+        let text = results.text().map_err(|error| error.to_string())?;
+        fs::write(&file, text).map_err(at(&file))?;
     }
     report::write(&results, out).map_err(at(out))?;
     println!("{}", out.join("RESULTS.md").display());

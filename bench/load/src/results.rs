@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::statistics::Summary;
 use crate::subject::{Family, Subject};
@@ -155,6 +156,42 @@ pub(crate) struct Trouble {
 }
 
 impl Results {
+    /// As JSON of one line for each thing measured, with five digits of each figure: what changes from run to run can be
+    /// seen, and is not longer than it has to be.
+    pub(crate) fn text(&self) -> serde_json::Result<String> {
+        let Value::Object(parts) = serde_json::to_value(self)? else {
+            return Ok(String::new());
+        };
+        let parts = parts.into_iter().map(|(name, part)| {
+            let part = match part {
+                Value::Array(lines) if !lines.is_empty() => {
+                    let lines: Vec<String> = lines
+                        .into_iter()
+                        .map(|line| rounded(line).to_string())
+                        .collect();
+                    format!("[\n{}\n]", lines.join(",\n"))
+                }
+                Value::Object(mut report) if report.contains_key("results") => {
+                    // What `in-process` printed, whose lines are one level deeper.
+                    let lines = report.remove("results").unwrap_or_default();
+                    let lines: Vec<String> = lines
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .map(|line| rounded(line.clone()).to_string())
+                        .collect();
+                    let rest = rounded(Value::Object(report)).to_string();
+                    let rest = rest.strip_suffix('}').unwrap_or_default();
+                    format!("{rest},\"results\":[\n{}\n]}}", lines.join(",\n"))
+                }
+                part => rounded(part).to_string(),
+            };
+            format!("{}: {part}", Value::from(name))
+        });
+        let parts: Vec<String> = parts.collect();
+        Ok(format!("{{\n{}\n}}\n", parts.join(",\n")))
+    }
+
     pub(crate) fn subject(&self, name: &str) -> Option<&Subject> {
         self.subjects.iter().find(|subject| subject.name == name)
     }
@@ -168,6 +205,25 @@ impl Results {
         results
             .iter()
             .find(|line| line.subject == subject && line.scenario == scenario)
+    }
+}
+
+/// The same with five digits of each number that is not whole.
+fn rounded(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let exact = number.as_f64().unwrap_or_default();
+            let digits = format!("{exact:.4e}");
+            digits
+                .parse()
+                .map_or(Value::Number(number), |short: f64| Value::from(short))
+        }
+        Value::Array(values) => values.into_iter().map(rounded).collect(),
+        Value::Object(entries) => entries
+            .into_iter()
+            .map(|(name, value)| (name, rounded(value)))
+            .collect(),
+        other => other,
     }
 }
 

@@ -231,3 +231,16 @@ fn charts_are_drawn_of_what_was_measured() {
         .collect();
     assert_eq!(names, ["cookie", "in-process", "redis"]);
 }
+
+#[test]
+fn results_that_are_written_and_read_again_give_the_same_page() {
+    let mut results = results();
+    results.requests[0].requests_per_second = summary(123_456.789);
+    let text = results.text().unwrap();
+    assert!(
+        text.contains("123460.0") && text.lines().count() > 20,
+        "{text}"
+    );
+    let again: Results = serde_json::from_str(&text).unwrap();
+    assert_eq!(page(&again, &[]), page(&results, &[]));
+}
