@@ -10,19 +10,19 @@ use crate::shell::{self, Failure, find, program};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Environment {
     folder: &'static str,
-    requirements: &'static [&'static str],
+    requirements: &'static str,
 }
 
 /// Flask, Flask-Session and what the tests need.
 pub(crate) const INTEROP: Environment = Environment {
     folder: "interop-venv",
-    requirements: &["interop/requirements.txt"],
+    requirements: "interop/requirements.txt",
 };
 
-/// The same with a server for production.
+/// Flask and Flask-Session behind a server for production.
 pub(crate) const BENCH: Environment = Environment {
     folder: "bench-venv",
-    requirements: &["interop/requirements.txt", "bench/flask/requirements.txt"],
+    requirements: "bench/flask/requirements.txt",
 };
 
 /// The interpreter of the tests.
@@ -46,11 +46,9 @@ impl Environment {
 
     /// Makes the environment unless it already holds exactly what the requirements pin.
     pub(crate) fn prepare(self) -> Result<(), Failure> {
-        let mut pins = String::new();
-        for file in self.requirements {
-            pins += &fs::read_to_string(repository::root().join(file))
-                .map_err(|error| Failure::new(format!("{file} can't be read: {error}")))?;
-        }
+        let file = self.requirements;
+        let pins = fs::read_to_string(repository::root().join(file))
+            .map_err(|error| Failure::new(format!("{file} can't be read: {error}")))?;
         let folder = self.folder();
         // Written last, so an interrupted installation does not count.
         let stamp = folder.join("requirements.stamp");
@@ -59,22 +57,20 @@ impl Environment {
             return Ok(());
         }
         make(&folder)?;
-        for file in self.requirements {
-            let pip = [
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--requirement",
-                file,
-            ];
-            shell::run(&mut program(self.interpreter(), pip)).map_err(|failure| {
-                Failure::new(format!(
-                    "{failure}: the packages of {file} could not be installed; check that PyPI can be reached"
-                ))
-            })?;
-        }
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--requirement",
+            file,
+        ];
+        shell::run(&mut program(self.interpreter(), pip)).map_err(|failure| {
+            Failure::new(format!(
+                "{failure}: the packages of {file} could not be installed; check that PyPI can be reached"
+            ))
+        })?;
         fs::write(&stamp, pins)
             .map_err(|error| Failure::new(format!("{} can't be written: {error}", stamp.display())))
     }

@@ -74,9 +74,11 @@ impl Stores {
         Ok(match subject.store.as_deref() {
             None | Some("memory") => None,
             Some("sqlite") => Some(format!("sqlite:{}.sqlite", place.display())),
-            Some(_) => {
+            Some(kind) => {
                 fs::create_dir_all(&place).map_err(|error| error.to_string())?;
-                Some(format!("file:{}", place.display()))
+                // Python's subject takes a folder, not a URL.
+                let scheme = if kind == "file" { "file:" } else { "" };
+                Some(format!("{scheme}{}", place.display()))
             }
         })
     }
