@@ -3,10 +3,11 @@
 
 pub(crate) mod micro;
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::shell::{self, Failure, cargo};
+use crate::shell::{self, Failure, cargo, program};
 use crate::{python, repository};
 
 /// What the runner is told, and what it is given.
@@ -73,17 +74,35 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Failure> {
     }
     let tour = repository::target().join("release/tour");
     command.arg("--tour").arg(tour);
-    let builds = folder.join("builds.json");
-    if builds.is_file() {
-        command.arg("--builds").arg(builds);
-    }
     if plan.is_partial {
         let elsewhere = built().join("results");
         return shell::run(command.arg("--out").arg(elsewhere));
     }
     let micro = built().join("micro.json");
     micro::write(&micro)?;
-    shell::run(command.arg("--micro").arg(micro).arg("--out").arg(folder))
+    let builds = built().join("builds.json");
+    fs::write(&builds, clean_builds()?)
+        .map_err(|error| Failure::new(format!("{} can't be written: {error}", builds.display())))?;
+    command
+        .arg("--micro")
+        .arg(micro)
+        .arg("--builds")
+        .arg(builds);
+    shell::run(command.arg("--out").arg(folder))
+}
+
+/// Builds a program of one page with each library from nothing, and prints what it took.
+pub(crate) fn builds() -> Result<(), Failure> {
+    print!("{}", clean_builds()?);
+    Ok(())
+}
+
+/// What it took, as JSON.
+fn clean_builds() -> Result<String, Failure> {
+    python::BENCH.prepare()?;
+    println!("   building a program of one page with each library, from nothing");
+    let script = ["bench/hello/build_cost.py"];
+    shell::output(&mut program(python::BENCH.interpreter(), script))
 }
 
 /// Where the programs of `bench/` are built: a workspace of its own.

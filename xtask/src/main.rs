@@ -53,6 +53,7 @@ fn dispatch(arguments: &[&str]) -> Result<(), Failure> {
     match arguments {
         ["test", rest @ ..] => test::run(&chosen_steps(rest)?),
         ["bench", "--micro"] => bench::micro::run(),
+        ["bench", "--builds"] => bench::builds(),
         ["bench", "--stores", names @ ..] => bench::micro::stores(names),
         ["bench", rest @ ..] => bench::run(rest),
         ["fuzz", rest @ ..] => {

@@ -137,10 +137,12 @@ pub(crate) struct Micro {
     pub(crate) nanoseconds: BTreeMap<String, f64>,
 }
 
-/// A program of one page with sessions.
+/// A program of one page with sessions: what `hello/build_cost.py` prints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Build {
     pub(crate) name: String,
+    /// Of the library.
+    pub(crate) version: String,
     pub(crate) crates: u64,
     pub(crate) seconds: f64,
     pub(crate) bytes: u64,

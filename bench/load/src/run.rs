@@ -45,8 +45,8 @@ impl Effort {
             },
             false => Self {
                 rounds: 7,
-                window: milliseconds(200),
-                warm_up: milliseconds(40),
+                window: milliseconds(150),
+                warm_up: milliseconds(30),
                 open_rounds: 3,
                 open_window: milliseconds(600),
                 contention_rounds: 3,
@@ -60,6 +60,14 @@ impl Effort {
             rounds: self.rounds,
             warm_up: self.warm_up,
             window: self.window,
+        }
+    }
+
+    /// Longer, because what is looked for is a difference of a few in a hundred.
+    fn driver_load(&self) -> Load {
+        Load {
+            window: self.window * 2,
+            ..self.load(64)
         }
     }
 
@@ -259,7 +267,7 @@ fn drivers(
             reference: floor,
             others: &others,
             script: &|_| scenario.script(true),
-            load: effort.load(64),
+            load: effort.driver_load(),
         };
         cells.extend(contest.run(field, shuffle));
     }

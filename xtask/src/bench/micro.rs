@@ -21,13 +21,13 @@ type Times = BTreeMap<String, f64>;
 
 /// Runs both benches on this machine, one after the other, and prints the table.
 pub(crate) fn run() -> Result<(), Failure> {
-    print!("\n{}", table(&measure()?));
+    print!("\n{}", table(&measure(&[])?));
     Ok(())
 }
 
-/// Runs both and leaves the times in a file, as JSON.
+/// Runs both for a shorter time and leaves the times in a file, as JSON.
 pub(super) fn write(file: &Path) -> Result<(), Failure> {
-    let cases = measure()?;
+    let cases = measure(&["--warm-up-time=1", "--measurement-time=2"])?;
     print!("\n{}", table(&cases));
     let cases: Vec<Value> = cases
         .into_iter()
@@ -39,17 +39,22 @@ pub(super) fn write(file: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("{} can't be written: {error}", file.display())))
 }
 
-fn measure() -> Result<BTreeMap<Case, Times>, Failure> {
+/// `criterion` is told how long.
+fn measure(criterion: &[&str]) -> Result<BTreeMap<Case, Times>, Failure> {
     let started = SystemTime::now();
     // Nothing of the stores is built for it.
-    shell::run(&mut cargo([
+    let bench = [
         "bench",
         "--package=cloakroom",
         "--no-default-features",
         "--features=encrypted",
         "--bench=cookie_session",
         "--bench=logins",
-    ]))?;
+        "--",
+    ];
+    shell::run(&mut cargo(
+        bench.into_iter().chain(criterion.iter().copied()),
+    ))?;
     python::prepare()?;
     let timed = shell::output(&mut program(
         python::interpreter(),

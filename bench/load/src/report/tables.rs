@@ -373,6 +373,7 @@ fn builds(results: &Results) -> String {
     for build in &results.builds {
         table.row(vec![
             build.name.clone(),
+            build.version.clone(),
             build.crates.to_string(),
             format!("{:.0}", build.seconds),
             format!("{:.2}", build.bytes as f64 / 1_000_000.0),
@@ -380,7 +381,8 @@ fn builds(results: &Results) -> String {
     }
     section(
         "Building a program of one page",
-        "Each with its library's default features; release builds from nothing, with everything already downloaded.",
+        "A counter of visits in the cookie or in memory, with the library's default features: a release build from nothing, of what is \
+         already downloaded.",
         &table,
     )
 }
