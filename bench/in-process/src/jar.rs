@@ -1,15 +1,12 @@
-use axum::http::{HeaderMap, header::SET_COOKIE};
-
 /// The cookies of one browser.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Jar(Vec<(String, String)>);
 
 impl Jar {
-    /// Keeps what a response sets. Attributes play no part: there is one host, and it lives for seconds.
-    pub(crate) fn take(&mut self, headers: &HeaderMap) {
-        let set = headers.get_all(SET_COOKIE).iter();
-        for text in set.filter_map(|value| value.to_str().ok()) {
-            let pair = text.split(';').next().unwrap_or_default();
+    /// Keeps what Set-Cookie headers set. Attributes play no part: there is one host, and it lives for seconds.
+    pub(crate) fn take<'header>(&mut self, headers: impl Iterator<Item = &'header str>) {
+        for header in headers {
+            let pair = header.split(';').next().unwrap_or_default();
             let Some((name, value)) = pair.split_once('=') else {
                 continue;
             };

@@ -1,15 +1,20 @@
 use std::hint::black_box;
 
+use actix_http::Request as ActixRequest;
+use actix_web::{dev::Service as _, test::TestRequest};
 use axum::{
     Router,
     body::Body,
     extract::Request,
     http::{
         StatusCode,
-        header::{COOKIE, HOST, USER_AGENT},
+        header::{COOKIE, HOST, SET_COOKIE, USER_AGENT},
     },
 };
-use subjects::{Entry, Failure, Subject};
+use subjects::{
+    Entry, Failure, Subject,
+    actix::{Called, Running, Ways},
+};
 use tokio::{runtime::Runtime, task::unconstrained};
 use tower::ServiceExt;
 
@@ -18,17 +23,23 @@ use crate::{jar::Jar, scenario::Scenario};
 /// A subject that is open, called as the server's connections call it.
 pub(crate) enum Service {
     Axum(Router),
+    Actix(Called),
 }
 
 /// Requests that are made beforehand and wait to be measured.
 pub(crate) enum Requests {
     Axum(Vec<Request>),
+    Actix(Vec<ActixRequest>),
 }
 
 impl Service {
     pub(crate) fn open(runtime: &Runtime, subject: &Subject, store: &str) -> Result<Self, Failure> {
         match subject.entry {
             Entry::Axum(open) => runtime.block_on(open(store)).map(Self::Axum),
+            Entry::Actix(start) => match runtime.block_on(start(store, Ways::Called))? {
+                Running::Called(service) => Ok(Self::Actix(service)),
+                Running::Server(_) => Err("a server was not asked for".into()),
+            },
         }
     }
 
@@ -60,10 +71,13 @@ impl Service {
             .cycle()
             .take(count as usize);
         Ok(Some(match self {
-            Self::Axum(_) => Requests::Axum(
-                each.map(|cookies| request(path, cookies))
-                    .collect::<Result<_, _>>()?,
-            ),
+            Self::Axum(_) => {
+                let each = each.map(|cookies| request(path, cookies));
+                Requests::Axum(each.collect::<Result<_, _>>()?)
+            }
+            Self::Actix(_) => {
+                Requests::Actix(each.map(|cookies| actix_request(path, cookies)).collect())
+            }
         }))
     }
 
@@ -75,20 +89,27 @@ impl Service {
         jar: &mut Jar,
     ) -> Result<bool, Failure> {
         let cookies = jar.header();
-        let (status, headers) = match self {
+        let status = match self {
             Self::Axum(router) => {
                 let request = request(path, cookies.as_deref())?;
                 let response = runtime.block_on(router.clone().oneshot(request))?;
-                let (parts, _) = response.into_parts();
-                (parts.status, parts.headers)
+                let set = response.headers().get_all(SET_COOKIE).iter();
+                jar.take(set.filter_map(|value| value.to_str().ok()));
+                response.status().as_u16()
+            }
+            Self::Actix(service) => {
+                let request = actix_request(path, cookies.as_deref());
+                let response = runtime
+                    .block_on(service.call(request))
+                    .map_err(|error| format!("{path}: {error}"))?;
+                let set = response.headers().get_all("set-cookie");
+                jar.take(set.filter_map(|value| value.to_str().ok()));
+                response.status().as_u16()
             }
         };
         match status {
-            StatusCode::OK => {
-                jar.take(&headers);
-                Ok(true)
-            }
-            StatusCode::INSUFFICIENT_STORAGE => Ok(false),
+            200 => Ok(true),
+            507 => Ok(false),
             other => Err(format!("{path} was answered with {other}").into()),
         }
     }
@@ -105,15 +126,29 @@ impl Service {
                         // As hyper's service for tower's calls it, once for each request of a connection.
                         let response = router.clone().oneshot(request).await?;
                         if black_box(response).status() != StatusCode::OK {
-                            return Err("a measured request was not answered with 200".into());
+                            return Err(NOT_OK.into());
                         }
                     }
+                }
+                (Self::Actix(service), Requests::Actix(requests)) => {
+                    for request in requests {
+                        let response = service.call(request).await;
+                        let response = response.map_err(|error| error.to_string())?;
+                        if black_box(response).status() != 200 {
+                            return Err(NOT_OK.into());
+                        }
+                    }
+                }
+                (Self::Axum(_), Requests::Actix(_)) | (Self::Actix(_), Requests::Axum(_)) => {
+                    return Err("the requests are for another framework".into());
                 }
             }
             Ok(())
         }))
     }
 }
+
+const NOT_OK: &str = "a measured request was not answered with 200";
 
 /// With the headers that any client sends.
 fn request(path: &str, cookies: Option<&str>) -> Result<Request, Failure> {
@@ -124,4 +159,14 @@ fn request(path: &str, cookies: Option<&str>) -> Result<Request, Failure> {
         request = request.header(COOKIE, cookies);
     }
     Ok(request.body(Body::empty())?)
+}
+
+fn actix_request(path: &str, cookies: Option<&str>) -> ActixRequest {
+    let mut request = TestRequest::with_uri(path)
+        .insert_header(("host", "127.0.0.1:8000"))
+        .insert_header(("user-agent", "in-process"));
+    if let Some(cookies) = cookies {
+        request = request.insert_header(("cookie", cookies));
+    }
+    request.to_request()
 }

@@ -5,11 +5,14 @@ use std::time::Duration;
 use axum::http::StatusCode;
 
 /// How long sessions live.
-pub const LIFETIME: Duration = Duration::from_secs(60 * 60);
+pub const LIFETIME: Duration = Duration::from_hours(1);
 
 /// What cookies are signed and encrypted with; the longest that any of the libraries asks for.
 pub const SECRET: &str =
     "a secret for benchmarks and for nothing else, in as many bytes as the most demanding asks for";
+
+/// The bytes of name and value that browsers keep (RFC 6265bis, section 5.6).
+pub const LONGEST_COOKIE: usize = 4096;
 
 /// The one value of many that is read.
 pub const MIDDLE: &str = "key_07";

@@ -12,10 +12,11 @@
 //! | `/fill/twenty`, `/fill/large` | stores what [`content`] says |
 //! | `/read_many` | answers the length of one of those values |
 
+pub mod actix;
 pub mod apps;
 pub mod content;
 pub mod serve;
 mod subject;
 mod version;
 
-pub use subject::{Entry, Failure, Family, Kind, Opening, Subject, all, find};
+pub use subject::{Entry, Failure, Family, Kind, Opening, Starting, Subject, all, find};

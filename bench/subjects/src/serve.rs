@@ -6,10 +6,14 @@ use std::{
     process, thread,
 };
 
+use actix_web::rt::System;
 use axum::{Router, serve::ListenerExt};
 use tokio::{net::TcpListener, runtime};
 
-use crate::{Entry, Failure, Subject};
+use crate::{
+    Entry, Failure, Subject,
+    actix::{Running, Ways},
+};
 
 /// Serves a subject on a free port, whose number it prints. Ends the process when standard input closes.
 ///
@@ -25,6 +29,12 @@ pub fn serve(subject: &Subject, store: &str) -> Result<(), Failure> {
                 .build()?;
             runtime.block_on(async { serve_axum(open(store).await?).await })
         }
+        Entry::Actix(start) => System::new().block_on(async {
+            match start(store, Ways::Server).await? {
+                Running::Server(server) => Ok(server.await?),
+                Running::Called(_) => Ok(()),
+            }
+        }),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Cloakroom, with its default settings.
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{MethodRouter, get},
+};
 use cloakroom::{
     Error, SecretKey, Session, SessionConfig, SessionLayer,
     store::{MemoryStore, Store},
@@ -19,7 +22,19 @@ use crate::{
 pub async fn signed(_: &str) -> Result<Router, Failure> {
     let config = SessionConfig::default().lifetime(LIFETIME);
     let sessions = SessionLayer::signed_with(SecretKey::new(SECRET)?, config)?;
-    Ok(routes().layer(sessions))
+    Ok(routes(get(fill_large)).layer(sessions))
+}
+
+/// Sessions in an encrypted cookie.
+///
+/// # Errors
+///
+/// None.
+pub async fn encrypted(_: &str) -> Result<Router, Failure> {
+    let config = SessionConfig::native().lifetime(LIFETIME);
+    let sessions = SessionLayer::encrypted_with(SecretKey::new(SECRET)?, config)?;
+    // Encrypted cookies are never compressed, so this one would be larger than browsers take.
+    Ok(routes(get(content::does_not_fit)).layer(sessions))
 }
 
 /// Sessions in this process.
@@ -31,19 +46,30 @@ pub async fn memory(_: &str) -> Result<Router, Failure> {
     stored(MemoryStore::new().into())
 }
 
-fn stored(store: Store) -> Result<Router, Failure> {
-    let config = SessionConfig::default().lifetime(LIFETIME);
-    Ok(routes().layer(SessionLayer::stored_with(store, config)?))
+/// Sessions where this URL says: in Redis, in a database, in files.
+///
+/// # Errors
+///
+/// There is no store at this URL, or it lets nobody make a table.
+pub async fn elsewhere(url: &str) -> Result<Router, Failure> {
+    let store = Store::from_url(url).await?;
+    store.prepare().await?;
+    stored(store)
 }
 
-fn routes() -> Router {
+fn stored(store: Store) -> Result<Router, Failure> {
+    let config = SessionConfig::default().lifetime(LIFETIME);
+    Ok(routes(get(fill_large)).layer(SessionLayer::stored_with(store, config)?))
+}
+
+fn routes(fill_large: MethodRouter) -> Router {
     Router::new()
         .route("/plain", get(plain))
         .route("/read", get(read))
         .route("/write", get(write))
         .route("/login", get(login))
         .route("/fill/twenty", get(fill_twenty))
-        .route("/fill/large", get(fill_large))
+        .route("/fill/large", fill_large)
         .route("/read_many", get(read_many))
 }
 
