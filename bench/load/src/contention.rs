@@ -1,5 +1,7 @@
 //! Many connections count in one session at once: what is lost, and how fast it goes.
 
+use std::time::Duration;
+
 use crate::client::{Answer, Ask, Crowd, Request, Until, Visitor};
 use crate::field::Field;
 use crate::results::Contention;
@@ -9,6 +11,9 @@ use crate::subject::{Kind, Subject};
 
 const CONNECTIONS: usize = 64;
 
+/// Who needs longer counts less often.
+const LONGEST: Duration = Duration::from_secs(2);
+
 const COUNT: Ask = Ask {
     request: Request::get("/write"),
     visitor: Visitor::Returning,
@@ -16,7 +21,8 @@ const COUNT: Ask = Ask {
 };
 
 struct Sample {
-    lost: f64,
+    answered: u64,
+    lost: i64,
     refused: u64,
     first_refusal: Option<String>,
     requests_per_second: f64,
@@ -48,9 +54,9 @@ pub(crate) fn run(field: &mut Field<'_>, shuffle: &mut Shuffle, rounds: usize) -
             Some(Contention {
                 subject: subject.name.clone(),
                 connections: CONNECTIONS,
-                requests: requests(subject),
+                answered: samples.iter().map(|sample| sample.answered).sum(),
                 refused: samples.iter().map(|sample| sample.refused).sum(),
-                lost: Summary::of(samples.iter().map(|sample| sample.lost))?,
+                lost: samples.iter().map(|sample| sample.lost).sum(),
                 requests_per_second: Summary::of(
                     samples.iter().map(|sample| sample.requests_per_second),
                 )?,
@@ -72,16 +78,17 @@ fn measure(field: &Field<'_>, subject: &Subject) -> Result<Sample, String> {
     crowd.share_first_jar();
     let first = crowd.seen_by_first();
     let storm = crowd
-        .closed_loop(&COUNT, Until::Requests(requests(subject)))
+        .closed_loop(&COUNT, Until::RequestsWithin(requests(subject), LONGEST))
         .map_err(said)?;
     let read = Ask {
         request: Request::get("/read"),
         ..COUNT
     };
     crowd.one(&read).map_err(said)?.all_right()?;
-    let counted = crowd.seen_by_first() as f64 - first as f64;
+    let counted = crowd.seen_by_first().saturating_sub(first);
     Ok(Sample {
-        lost: storm.tally.answered as f64 - counted,
+        answered: storm.tally.answered,
+        lost: storm.tally.answered.cast_signed() - counted.cast_signed(),
         refused: storm.tally.failed,
         first_refusal: storm.tally.first_failure,
         requests_per_second: storm.tally.answered as f64 / storm.elapsed.as_secs_f64(),

@@ -88,14 +88,21 @@ pub(crate) struct Latency {
 pub(crate) struct Contention {
     pub(crate) subject: String,
     pub(crate) connections: usize,
-    /// In one round.
-    pub(crate) requests: u64,
+    /// Successes of all rounds.
+    pub(crate) answered: u64,
     /// Answers of all rounds that were no success.
     pub(crate) refused: u64,
     pub(crate) first_refusal: Option<String>,
-    /// Counts that were answered and are not in the session.
-    pub(crate) lost: Summary,
+    /// Counts of all rounds that were answered and are not in the session; below 0, there are more than were answered.
+    pub(crate) lost: i64,
     pub(crate) requests_per_second: Summary,
+}
+
+impl Contention {
+    /// The part of the counts that is lost.
+    pub(crate) fn share_lost(&self) -> f64 {
+        self.lost as f64 / self.answered.max(1) as f64
+    }
 }
 
 /// Round trips to the store for one request, by scenario.

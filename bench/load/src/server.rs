@@ -23,7 +23,7 @@ pub(crate) struct Server {
 /// How long it may take until it listens.
 const START: Duration = Duration::from_secs(30);
 /// How long it may take to end by itself.
-const STOP: Duration = Duration::from_secs(3);
+const STOP: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Starts a program that says on standard output where it listens; what it says else goes to the log.

@@ -27,6 +27,8 @@ pub(crate) enum Until {
     Time(Duration),
     /// So many requests of all together.
     Requests(u64),
+    /// So many, or as many as there is time for.
+    RequestsWithin(u64, Duration),
 }
 
 /// What came back in a window.
@@ -99,6 +101,7 @@ impl Crowd {
         let (deadline, most) = match until {
             Until::Time(time) => (Some(begin + time), u64::MAX),
             Until::Requests(most) => (None, most),
+            Until::RequestsWithin(most, time) => (Some(begin + time), most),
         };
         let (mut sent, mut waiting) = (0, 0);
         for connection in &mut self.connections {

@@ -6,12 +6,10 @@ use crate::statistics::Summary;
 pub(super) fn number(value: f64) -> String {
     let size = value.abs();
     if size >= 100.0 {
-        thousands(value)
-    } else if size >= 9.995 {
-        format!("{value:.1}")
-    } else {
-        format!("{value:.2}")
+        return thousands(value);
     }
+    let digits = if size >= 9.995 { 1 } else { 2 };
+    format!("{value:.digits$}").replace('-', "−")
 }
 
 /// `+1.20`, `−0.10`
@@ -64,6 +62,7 @@ mod tests {
         assert_eq!(number(12.34), "12.3");
         assert_eq!(number(9.999), "10.0");
         assert_eq!(number(1234.5), "1,234");
+        assert_eq!(number(-1.89), "−1.89");
         assert_eq!(signed(-0.1), "−0.10");
         assert_eq!(signed(2.0), "+2.00");
         assert_eq!(thousands(1_234_567.0), "1,234,567");

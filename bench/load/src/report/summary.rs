@@ -1,10 +1,10 @@
 //! The first sentences: what the figures say, as far as there are figures.
 
-use crate::results::{Results, cell};
+use crate::results::{Contention, Results, cell};
 use crate::subject::{Database, Family, Kind};
 
 use super::aims::{self, Verdict, added, added_cpu, cheapest_peer, over_layer};
-use super::numbers::{number, percent, rounded};
+use super::numbers::{number, percent};
 
 /// A list, and how many aims are met.
 pub(super) fn sentences(results: &Results) -> String {
@@ -122,7 +122,7 @@ fn contention(results: &Results) -> Option<String> {
     let lost = |family| {
         let lines = results.contention.iter();
         let lines = lines.filter(move |line| results.family(&line.subject) == Some(family));
-        lines.map(|line| line.lost.median / line.requests as f64)
+        lines.map(Contention::share_lost)
     };
     let ours: Vec<f64> = lost(Family::Cloakroom).collect();
     let ours_most = ours.iter().copied().reduce(f64::max)?;
@@ -156,8 +156,8 @@ fn application(results: &Results) -> Option<String> {
     let most = ratios.iter().copied().reduce(f64::max)?;
     Some(format!(
         "The pages of the tour come {} to {} times as often a second as the same pages from Flask.",
-        rounded(least),
-        rounded(most)
+        number(least),
+        number(most)
     ))
 }
 

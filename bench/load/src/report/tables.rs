@@ -193,27 +193,31 @@ fn contention(results: &Results) -> String {
             "subject",
             "counts",
             "lost",
-            "refused in all rounds",
+            "refused",
             "requests per second",
         ],
     );
     for line in &results.contention {
-        let share = percent(line.lost.median / line.requests as f64);
         let refused = match &line.first_refusal {
             Some(what) => format!("{} ({what})", line.refused),
             None => line.refused.to_string(),
         };
         table.row(vec![
             line.subject.clone(),
-            thousands(line.requests as f64),
-            format!("{} ({share})", thousands(line.lost.median)),
+            thousands(line.answered as f64),
+            format!(
+                "{} ({})",
+                thousands(line.lost as f64),
+                percent(line.share_lost())
+            ),
             refused,
             with_spread(&line.requests_per_second, rounded),
         ]);
     }
     section(
         "Many connections, one session",
-        "64 connections add one to the same number at once; lost is what was answered and is not in the session afterwards.",
+        "64 connections add one to the same number at once, in several rounds; lost is what was answered and is not in the session afterwards, \
+         refused what was not answered with a success.",
         &table,
     )
 }
