@@ -23,7 +23,12 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   test [--only STEP]…    run every check, or only the named steps and what they need
-  bench                  time the library, its floor and itsdangerous; print one table with ratios
+  bench [--quick] [--only NAME]… [--scenario NAME]… [--part NAME]… [--no-flask]
+                         serve the same pages with Cloakroom, its peers and Flask, and put load on all of them;
+                         all of it writes bench/RESULTS.md, less writes into the build folder
+  bench --report         write bench/RESULTS.md and its charts again from bench/results.json
+  bench --builds         build a program of one page with each library, from nothing
+  bench --micro          time the library, its floor and itsdangerous; print one table with ratios
   bench --stores [STORE]…
                          time all stores, or the named ones, beside the plain calls of their clients
   counts [--accept]      count instructions and allocations and hold them against counts/numbers.json, or
@@ -50,8 +55,10 @@ fn main() -> ExitCode {
 fn dispatch(arguments: &[&str]) -> Result<(), Failure> {
     match arguments {
         ["test", rest @ ..] => test::run(&chosen_steps(rest)?),
-        ["bench"] => bench::run(),
-        ["bench", "--stores", names @ ..] => bench::stores(names),
+        ["bench", "--micro"] => bench::micro::run(),
+        ["bench", "--builds"] => bench::builds(),
+        ["bench", "--stores", names @ ..] => bench::micro::stores(names),
+        ["bench", rest @ ..] => bench::run(rest),
         ["counts"] => counts::check(),
         ["counts", "--accept"] => counts::accept(),
         ["fuzz", rest @ ..] => {
