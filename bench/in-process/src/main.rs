@@ -16,7 +16,6 @@ use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::{Parser, ValueEnum};
 use subjects::{Failure, Kind, Subject};
-use tokio::runtime::{self, Runtime};
 
 use crate::{measure::Plan, report::Report, scenario::Scenario};
 
@@ -51,29 +50,26 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     match arguments.iterations {
-        Some(iterations) => one(&runtime, arguments, iterations),
-        None => all(&runtime, arguments),
+        Some(iterations) => one(arguments, iterations),
+        None => all(arguments),
     }
 }
 
-fn one(runtime: &Runtime, arguments: &Arguments, iterations: u32) -> Result<(), Failure> {
+fn one(arguments: &Arguments, iterations: u32) -> Result<(), Failure> {
     let ([name], [scenario]) = (&arguments.subject[..], &arguments.scenario[..]) else {
         return Err("--iterations is for one subject and one scenario".into());
     };
     let subject = subjects::find(name).ok_or_else(|| unknown(name))?;
     let store = arguments.store_of(&subject);
-    match measure::time(runtime, &subject, *scenario, &store, iterations)? {
+    match measure::time(&subject, *scenario, &store, iterations)? {
         Some(nanoseconds) => println!("{nanoseconds:.0} ns"),
         None => println!("n/a: the session does not fit into the cookie"),
     }
     Ok(())
 }
 
-fn all(runtime: &Runtime, arguments: &Arguments) -> Result<(), Failure> {
+fn all(arguments: &Arguments) -> Result<(), Failure> {
     let subjects = arguments.subjects()?;
     let scenarios = match &arguments.scenario[..] {
         [] => Scenario::value_variants(),
@@ -89,11 +85,11 @@ fn all(runtime: &Runtime, arguments: &Arguments) -> Result<(), Failure> {
         rounds,
         requests,
     };
-    let cases = plan.run(runtime, |subject| arguments.store_of(subject))?;
+    let cases = plan.run(|subject| arguments.store_of(subject))?;
     let mut weights = BTreeMap::new();
     if arguments.scenario.is_empty() {
         for subject in &subjects {
-            let weight = footprint::bytes_per_session(runtime, subject)?;
+            let weight = footprint::bytes_per_session(subject)?;
             weights.extend(weight.map(|bytes| (subject.name, bytes)));
         }
     }

@@ -1,7 +1,6 @@
 use std::time::Instant;
 
 use subjects::{Failure, Subject};
-use tokio::runtime::Runtime;
 
 use crate::{
     scenario::Scenario,
@@ -41,7 +40,6 @@ impl<'run> Plan<'run> {
     /// alike. A session that does not fit into its subject's cookie is no case.
     pub(crate) fn run(
         &self,
-        runtime: &Runtime,
         store: impl Fn(&Subject) -> String,
     ) -> Result<Vec<Case<'run>>, Failure> {
         let mut cases = Vec::new();
@@ -49,13 +47,13 @@ impl<'run> Plan<'run> {
         for &scenario in self.scenarios {
             let mut here = Vec::new();
             for subject in self.subjects {
-                here.extend(count(runtime, subject, scenario, &store(subject))?);
+                here.extend(count(subject, scenario, &store(subject))?);
             }
             for _ in 0..self.rounds {
                 for at in shuffle.order(here.len()) {
                     let case = &mut here[at];
                     let store = store(case.subject);
-                    let time = time(runtime, case.subject, scenario, &store, self.requests)?;
+                    let time = time(case.subject, scenario, &store, self.requests)?;
                     case.nanoseconds.extend(time);
                 }
             }
@@ -68,33 +66,31 @@ impl<'run> Plan<'run> {
 
 /// Nanoseconds of a request: one turn, on a subject that is opened for it.
 pub(crate) fn time(
-    runtime: &Runtime,
     subject: &Subject,
     scenario: Scenario,
     store: &str,
     requests: u32,
 ) -> Result<Option<f64>, Failure> {
-    let Some((service, prepared)) = warm(runtime, subject, scenario, store, requests)? else {
+    let Some((service, prepared)) = warm(subject, scenario, store, requests)? else {
         return Ok(None);
     };
     let start = Instant::now();
-    service.answer_all(runtime, prepared)?;
+    service.answer_all(prepared)?;
     let taken = start.elapsed().as_secs_f64() * 1e9;
     Ok(Some(taken / f64::from(requests)))
 }
 
 /// The case without its times.
 fn count<'run>(
-    runtime: &Runtime,
     subject: &'run Subject,
     scenario: Scenario,
     store: &str,
 ) -> Result<Option<Case<'run>>, Failure> {
-    let Some((service, prepared)) = warm(runtime, subject, scenario, store, COUNTED)? else {
+    let Some((service, prepared)) = warm(subject, scenario, store, COUNTED)? else {
         return Ok(None);
     };
     let mut answered = Ok(());
-    let counted = allocation_counter::measure(|| answered = service.answer_all(runtime, prepared));
+    let counted = allocation_counter::measure(|| answered = service.answer_all(prepared));
     answered?;
     let of_one =
         |total: u64| u32::try_from(total).map(|total| f64::from(total) / f64::from(COUNTED));
@@ -109,17 +105,16 @@ fn count<'run>(
 
 /// A subject that has answered some requests, and those it is to answer next.
 fn warm(
-    runtime: &Runtime,
     subject: &Subject,
     scenario: Scenario,
     store: &str,
     requests: u32,
 ) -> Result<Option<(Service, Requests)>, Failure> {
-    let service = Service::open(runtime, subject, store)?;
-    let Some(first) = service.requests(runtime, scenario, WARM_UP)? else {
+    let service = Service::open(subject, store)?;
+    let Some(first) = service.requests(scenario, WARM_UP)? else {
         return Ok(None);
     };
-    service.answer_all(runtime, first)?;
-    let prepared = service.requests(runtime, scenario, requests)?;
+    service.answer_all(first)?;
+    let prepared = service.requests(scenario, requests)?;
     Ok(prepared.map(|prepared| (service, prepared)))
 }

@@ -15,13 +15,22 @@ use subjects::{
     Entry, Failure, Subject,
     actix::{Called, Running, Ways},
 };
-use tokio::{runtime::Runtime, task::unconstrained};
+use tokio::{
+    runtime::{self, Runtime},
+    task::unconstrained,
+};
 use tower::ServiceExt;
 
 use crate::{jar::Jar, scenario::Scenario};
 
 /// A subject that is open, called as the server's connections call it.
-pub(crate) enum Service {
+pub(crate) struct Service {
+    application: Application,
+    /// Its own: what the subject leaves running in the background ends with it.
+    runtime: Runtime,
+}
+
+enum Application {
     Axum(Router),
     Actix(Called),
 }
@@ -33,20 +42,26 @@ pub(crate) enum Requests {
 }
 
 impl Service {
-    pub(crate) fn open(runtime: &Runtime, subject: &Subject, store: &str) -> Result<Self, Failure> {
-        match subject.entry {
-            Entry::Axum(open) => runtime.block_on(open(store)).map(Self::Axum),
+    pub(crate) fn open(subject: &Subject, store: &str) -> Result<Self, Failure> {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let application = match subject.entry {
+            Entry::Axum(open) => Application::Axum(runtime.block_on(open(store))?),
             Entry::Actix(start) => match runtime.block_on(start(store, Ways::Called))? {
-                Running::Called(service) => Ok(Self::Actix(service)),
-                Running::Server(_) => Err("a server was not asked for".into()),
+                Running::Called(service) => Application::Actix(service),
+                Running::Server(_) => return Err("a server was not asked for".into()),
             },
-        }
+        };
+        Ok(Self {
+            application,
+            runtime,
+        })
     }
 
     /// The requests of a scenario, with the sessions they need. None if this subject cannot hold such a session.
     pub(crate) fn requests(
         &self,
-        runtime: &Runtime,
         scenario: Scenario,
         count: u32,
     ) -> Result<Option<Requests>, Failure> {
@@ -58,7 +73,7 @@ impl Service {
         for _ in 0..visitors {
             let mut jar = Jar::default();
             if let Some(path) = scenario.preparation()
-                && !self.visit(runtime, path, &mut jar)?
+                && !self.visit(path, &mut jar)?
             {
                 return Ok(None);
             }
@@ -70,36 +85,32 @@ impl Service {
             .map(Option::as_deref)
             .cycle()
             .take(count as usize);
-        Ok(Some(match self {
-            Self::Axum(_) => {
+        Ok(Some(match self.application {
+            Application::Axum(_) => {
                 let each = each.map(|cookies| request(path, cookies));
                 Requests::Axum(each.collect::<Result<_, _>>()?)
             }
-            Self::Actix(_) => {
+            Application::Actix(_) => {
                 Requests::Actix(each.map(|cookies| actix_request(path, cookies)).collect())
             }
         }))
     }
 
     /// One request of a browser. False if the session is more than this subject can hold.
-    pub(crate) fn visit(
-        &self,
-        runtime: &Runtime,
-        path: &str,
-        jar: &mut Jar,
-    ) -> Result<bool, Failure> {
+    pub(crate) fn visit(&self, path: &str, jar: &mut Jar) -> Result<bool, Failure> {
         let cookies = jar.header();
-        let status = match self {
-            Self::Axum(router) => {
+        let status = match &self.application {
+            Application::Axum(router) => {
                 let request = request(path, cookies.as_deref())?;
-                let response = runtime.block_on(router.clone().oneshot(request))?;
+                let response = self.runtime.block_on(router.clone().oneshot(request))?;
                 let set = response.headers().get_all(SET_COOKIE).iter();
                 jar.take(set.filter_map(|value| value.to_str().ok()));
                 response.status().as_u16()
             }
-            Self::Actix(service) => {
+            Application::Actix(service) => {
                 let request = actix_request(path, cookies.as_deref());
-                let response = runtime
+                let response = self
+                    .runtime
                     .block_on(service.call(request))
                     .map_err(|error| format!("{path}: {error}"))?;
                 let set = response.headers().get_all("set-cookie");
@@ -117,11 +128,11 @@ impl Service {
     /// Answers the requests one after the other: what is measured. It has a frame of its own so that a profiler can be told to look at
     /// nothing else (`--toggle-collect='*answer_all*'`).
     #[inline(never)]
-    pub(crate) fn answer_all(&self, runtime: &Runtime, requests: Requests) -> Result<(), Failure> {
+    pub(crate) fn answer_all(&self, requests: Requests) -> Result<(), Failure> {
         // Unconstrained, because tokio would make one long task of many requests wait for others now and then.
-        runtime.block_on(unconstrained(async {
-            match (self, requests) {
-                (Self::Axum(router), Requests::Axum(requests)) => {
+        self.runtime.block_on(unconstrained(async {
+            match (&self.application, requests) {
+                (Application::Axum(router), Requests::Axum(requests)) => {
                     for request in requests {
                         // As hyper's service for tower's calls it, once for each request of a connection.
                         let response = router.clone().oneshot(request).await?;
@@ -130,7 +141,7 @@ impl Service {
                         }
                     }
                 }
-                (Self::Actix(service), Requests::Actix(requests)) => {
+                (Application::Actix(service), Requests::Actix(requests)) => {
                     for request in requests {
                         let response = service.call(request).await;
                         let response = response.map_err(|error| error.to_string())?;
@@ -139,7 +150,8 @@ impl Service {
                         }
                     }
                 }
-                (Self::Axum(_), Requests::Actix(_)) | (Self::Actix(_), Requests::Axum(_)) => {
+                (Application::Axum(_), Requests::Actix(_))
+                | (Application::Actix(_), Requests::Axum(_)) => {
                     return Err("the requests are for another framework".into());
                 }
             }

@@ -1,4 +1,4 @@
-//! axum_session, set up as its README does it. It keeps every session in memory too, and writes it to the database at most every ten
+//! `axum_session`, set up as its README does it. It keeps every session in memory too, and writes it to the database at most every ten
 //! seconds: that is its default.
 
 use ::axum_session::{

@@ -1,14 +1,14 @@
 //! The floor of a signed cookie: the same HMAC, base64 and zlib as Flask's and Cloakroom's, called by hand, and nothing around them.
 
 use std::{
-    io::{Read, Write},
+    io::Write,
     sync::LazyLock,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use axum::{Router, extract::Request, http::StatusCode, routing::get};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
+use flate2::{Compression, Decompress, FlushDecompress, Status, write::ZlibEncoder};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
@@ -105,14 +105,23 @@ fn opened(request: &Request) -> Option<Vec<u8>> {
     }
     match payload.strip_prefix('.') {
         None => URL_SAFE_NO_PAD.decode(payload).ok(),
-        Some(packed) => {
-            let packed = URL_SAFE_NO_PAD.decode(packed).ok()?;
-            let mut json = Vec::new();
-            let mut plain = ZlibDecoder::new(&packed[..]).take(1 << 20);
-            plain.read_to_end(&mut json).ok()?;
-            Some(json)
-        }
+        Some(packed) => inflated(&URL_SAFE_NO_PAD.decode(packed).ok()?),
     }
+}
+
+/// At most a mebibyte.
+fn inflated(packed: &[u8]) -> Option<Vec<u8>> {
+    let mut json = Vec::with_capacity(packed.len() * 4);
+    let mut inflate = Decompress::new(true);
+    let status = inflate.decompress_vec(packed, &mut json, FlushDecompress::Finish);
+    if matches!(status, Ok(Status::StreamEnd)) {
+        return Some(json);
+    }
+    // There is more than was expected: once more with all the room it may have.
+    json = Vec::with_capacity(1 << 20);
+    inflate.reset(true);
+    let status = inflate.decompress_vec(packed, &mut json, FlushDecompress::Finish);
+    matches!(status, Ok(Status::StreamEnd)).then_some(json)
 }
 
 /// The cookie with this payload, signed now.

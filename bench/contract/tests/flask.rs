@@ -1,14 +1,9 @@
 //! The Flask applications do what all subjects promise. They run in an environment with the packages of `bench/flask/requirements.txt`:
 //! the one that `cargo xtask bench` makes, or another whose interpreter `BENCH_PYTHON` names.
 
-#![allow(missing_docs)]
-
-mod support;
-
 use std::{env, path::Path, process::Command};
 
-use serde_json::Value;
-use support::{Server, walk};
+use contract::{Server, described, walk};
 
 #[test]
 fn every_subject_on_flask_does_what_all_promise() {
@@ -28,9 +23,7 @@ fn every_subject_on_flask_does_what_all_promise() {
         command.arg(repository.join("bench/flask/serve.py"));
         command
     };
-    let listed = serve().arg("--list").output().unwrap();
-    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
-    for subject in listed.as_array().unwrap() {
+    for subject in &described(&mut serve()) {
         let name = subject["name"].as_str().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let store = match subject["store"].as_str() {
