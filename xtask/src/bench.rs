@@ -4,7 +4,7 @@
 pub(crate) mod micro;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::shell::{self, Failure, cargo, program};
@@ -78,17 +78,25 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Failure> {
         let elsewhere = built().join("results");
         return shell::run(command.arg("--out").arg(elsewhere));
     }
-    let micro = built().join("micro.json");
-    micro::write(&micro)?;
-    let builds = built().join("builds.json");
-    fs::write(&builds, clean_builds()?)
-        .map_err(|error| Failure::new(format!("{} can't be written: {error}", builds.display())))?;
-    command
-        .arg("--micro")
-        .arg(micro)
-        .arg("--builds")
-        .arg(builds);
+    // The servers are measured even if one of these fails, and its table is then missing.
+    let (micro, builds) = (built().join("micro.json"), built().join("builds.json"));
+    for (option, file, written) in [
+        ("--micro", &micro, micro::write(&micro)),
+        ("--builds", &builds, write_builds(&builds)),
+    ] {
+        match written {
+            Ok(()) => {
+                command.arg(option).arg(file);
+            }
+            Err(failure) => eprintln!("xtask: {failure}"),
+        }
+    }
     shell::run(command.arg("--out").arg(folder))
+}
+
+fn write_builds(file: &Path) -> Result<(), Failure> {
+    fs::write(file, clean_builds()?)
+        .map_err(|error| Failure::new(format!("{} can't be written: {error}", file.display())))
 }
 
 /// Builds a program of one page with each library from nothing, and prints what it took.
