@@ -18,7 +18,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step {
         name: "format",
-        about: "the code is formatted, the fuzz targets too",
+        about: "the code is formatted, the fuzz targets and the bench too",
         needs: &[],
         check: format,
     },
@@ -162,7 +162,8 @@ fn plan(chosen: &[&str]) -> Result<Vec<&'static Step>, Failure> {
 
 fn format() -> Result<(), Failure> {
     shell::run(&mut cargo(["fmt", "--all", "--check"]))?;
-    shell::run(&mut cargo(["fmt", FUZZ, "--check"]))
+    shell::run(&mut cargo(["fmt", FUZZ, "--check"]))?;
+    shell::run(&mut cargo(["fmt", "--all", BENCH, "--check"]))
 }
 
 fn clippy() -> Result<(), Failure> {
@@ -171,11 +172,18 @@ fn clippy() -> Result<(), Failure> {
     shell::run(&mut cargo(workspace.into_iter().chain(deny)))?;
     // Without its default feature libFuzzer is not built, which takes longer than everything else in it.
     let fuzz = ["clippy", FUZZ, "--no-default-features"];
-    shell::run(&mut cargo(fuzz.into_iter().chain(deny)))
+    shell::run(&mut cargo(fuzz.into_iter().chain(deny)))?;
+    let load = ["clippy", BENCH, LOAD, "--all-targets"];
+    shell::run(&mut cargo(load.into_iter().chain(deny)))
 }
 
 /// The fuzz targets are a workspace of their own.
 const FUZZ: &str = "--manifest-path=fuzz/Cargo.toml";
+
+/// What the library is measured with is another one. Of that only the runner is checked, which draws conclusions from
+/// numbers: building the peers would take longer than everything else here.
+const BENCH: &str = "--manifest-path=bench/Cargo.toml";
+const LOAD: &str = "--package=load";
 
 fn features() -> Result<(), Failure> {
     for features in ["--no-default-features", "--features=default"] {
@@ -218,7 +226,8 @@ fn test() -> Result<(), Failure> {
             .chain(targets),
     );
     let databases = Databases::start()?;
-    output::run_and_search(databases.export(&mut command))
+    output::run_and_search(databases.export(&mut command))?;
+    shell::run(&mut cargo(["test", BENCH, LOAD]))
 }
 
 fn doctest() -> Result<(), Failure> {
