@@ -8,7 +8,7 @@ def twenty():
 
 
 def large():
-    return {f"key_{at:02}": text(at) for at in range(77)}
+    return {f"key_{at:02}": text(at) for at in range(79)}
 
 
 def text(at):

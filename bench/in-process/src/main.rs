@@ -34,7 +34,7 @@ struct Arguments {
     /// Answers so many requests of the one subject and the one scenario that are named, and does nothing else.
     #[arg(long, requires_all = ["subject", "scenario"])]
     iterations: Option<u32>,
-    /// The URL of a store, as redis=redis://127.0.0.1:6379; without it, subjects on that store are left out.
+    /// The URL of a store, as `redis=redis://127.0.0.1:6379`; without it, subjects on that store are left out.
     #[arg(long, value_name = "STORE=URL", value_parser = store)]
     store: Vec<(String, String)>,
 }
@@ -94,7 +94,7 @@ fn all(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     let report = Report::new(rounds, &cases, weights);
-    eprint!("{}", report.table());
+    eprint!("{report}");
     println!("{}", serde_json::to_string_pretty(&report)?);
     Ok(())
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
@@ -41,31 +41,35 @@ impl Report {
             bytes_per_session,
         }
     }
+}
 
-    /// For people, where the JSON is for programs.
-    pub(crate) fn table(&self) -> String {
-        let mut table = format!(
-            "{:<24} {:<20} {:>9} {:>9} {:>9} {:>7} {:>8}\n",
+/// For people, where the JSON is for programs.
+impl fmt::Display for Report {
+    fn fmt(&self, table: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            table,
+            "{:<28} {:<19} {:>9} {:>9} {:>7} {:>6} {:>8}",
             "subject", "scenario", "ns", "over ns", "allocs", "over", "bytes"
-        );
-        let optional =
-            |value: Option<f64>| value.map_or("".to_owned(), |value| format!("{value:.1}"));
+        )?;
         for line in &self.results {
-            table += &format!(
-                "{:<24} {:<20} {:>9.0} {:>9} {:>9.1} {:>7} {:>8.0}\n",
-                line.subject,
-                line.scenario,
-                line.ns,
-                optional(line.over_reference_ns),
-                line.allocations,
-                optional(line.over_reference_allocations),
-                line.bytes,
-            );
+            let [over, more] = [line.over_reference_ns, line.over_reference_allocations]
+                .map(|value| value.map_or(String::new(), |value| format!("{value:.1}")));
+            let (subject, scenario) = (line.subject, &line.scenario);
+            write!(
+                table,
+                "{subject:<28} {scenario:<19} {:>9.0} {over:>9} ",
+                line.ns
+            )?;
+            writeln!(
+                table,
+                "{:>7.1} {more:>6} {:>8.0}",
+                line.allocations, line.bytes
+            )?;
         }
         for (subject, bytes) in &self.bytes_per_session {
-            table += &format!("{subject:<24} {bytes:.0} bytes for a small session\n");
+            writeln!(table, "{subject:<28} {bytes:.0} bytes for a small session")?;
         }
-        table
+        Ok(())
     }
 }
 

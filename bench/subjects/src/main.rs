@@ -11,7 +11,7 @@ struct Arguments {
     /// The subject, such as "cloakroom signed".
     #[arg(required_unless_present = "list")]
     name: Option<String>,
-    /// Where its sessions live, such as redis://127.0.0.1:6379.
+    /// The URL of the store that its sessions live in.
     #[arg(long, default_value = "", hide_default_value = true)]
     store: String,
     /// Prints all subjects, as JSON.
