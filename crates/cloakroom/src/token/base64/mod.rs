@@ -96,11 +96,11 @@ pub fn decode_standard(text: impl AsRef<[u8]>, leniency: Leniency) -> Result<Vec
     match leniency {
         Leniency::Strict if text.len() % 4 != 0 => Err(Base64Error),
         Leniency::Strict => {
-            let unpadded = match text {
-                [unpadded @ .., b'=', b'='] | [unpadded @ .., b'='] => unpadded,
-                unpadded => unpadded,
-            };
-            strict_vec(&STANDARD, unpadded)
+            let padding = [&b"=="[..], b"="];
+            let unpadded = padding
+                .iter()
+                .find_map(|padding| text.strip_suffix(*padding));
+            strict_vec(&STANDARD, unpadded.unwrap_or(text))
         }
         Leniency::Lenient => lenient_vec(text, |character| STANDARD.sextet(character), 0),
     }
