@@ -1,5 +1,5 @@
 //! Opening and saving a cookie session, next to the floor: the same HMAC from a state keyed before,
-//! the same base64, the same JSON bytes, and nothing else. For encrypted cookies the floor is the same AEAD, its key
+//! the same base64, one number taken out of the JSON or the same JSON bytes, and nothing else. For encrypted cookies the floor is the same AEAD, its key
 //! expanded before, with the same random nonces.
 //!
 //! `open` verifies the cookie, indexes the session and reads one value. `save` writes a session with
