@@ -1,5 +1,5 @@
 //! What a cookie costs at least: the same HMAC from a state keyed before, or the same AEAD with its key expanded before,
-//! the same base64, one pass of serde_json over the text that takes one number out of it, or the same JSON bytes on the
+//! the same base64, one pass of `serde_json` over the text that takes one number out of it, or the same JSON bytes on the
 //! way back, and nothing else.
 
 use aes_gcm_siv::{Aes256GcmSiv, KeyInit as _, Nonce, Tag, aead::AeadInOut};
