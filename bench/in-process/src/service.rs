@@ -47,7 +47,10 @@ impl Service {
             .enable_all()
             .build()?;
         let application = match subject.entry {
-            Entry::Axum(open) => Application::Axum(runtime.block_on(open(store))?),
+            // As `axum::serve` does: what else would be made anew for each request is made once.
+            Entry::Axum(open) => {
+                Application::Axum(runtime.block_on(open(store))?.with_state::<()>(()))
+            }
             Entry::Actix(start) => match runtime.block_on(start(store, Ways::Called))? {
                 Running::Called(service) => Application::Actix(service),
                 Running::Server(_) => return Err("a server was not asked for".into()),
