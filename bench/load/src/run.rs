@@ -44,10 +44,10 @@ impl Effort {
                 contention_rounds: 1,
             },
             false => Self {
-                rounds: 7,
+                rounds: 5,
                 window: milliseconds(150),
                 warm_up: milliseconds(30),
-                open_rounds: 3,
+                open_rounds: 2,
                 open_window: milliseconds(600),
                 contention_rounds: 3,
             },
