@@ -21,8 +21,8 @@ use axum::{
     routing::get,
 };
 use cloakroom::{
-    Clock, ConfigError, Error, KeyState, Keys, SecretKey, Session, SessionConfig, SessionLayer,
-    SessionManager,
+    Clock, ConfigError, Error, KeyState, KeyWatcher, Keys, SecretKey, Session, SessionConfig,
+    SessionLayer, SessionManager,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -75,13 +75,14 @@ struct Kind {
 struct Site {
     manager: SessionManager,
     clock: Clock,
+    watcher: Arc<KeyWatcher>,
 }
 
 /// What a process of the site does, until it is killed.
 async fn serve(kind: Kind, key_file: PathBuf) {
     let clock = Clock::manual(START);
     let keys = Keys::from_file(key_file).unwrap();
-    let _watcher = keys.watch(Duration::from_secs(1));
+    let watcher = Arc::new(keys.watch(Duration::from_secs(1)));
     let config = SessionConfig::default()
         .lifetime(Duration::from_secs(LIFETIME))
         .clock(clock.clone());
@@ -89,6 +90,7 @@ async fn serve(kind: Kind, key_file: PathBuf) {
     let site = Site {
         manager: manager.clone(),
         clock,
+        watcher,
     };
     let app = Router::new()
         .route("/login/{name}", get(login))
@@ -96,6 +98,7 @@ async fn serve(kind: Kind, key_file: PathBuf) {
         .route("/write", get(write))
         .layer(SessionLayer::new(manager))
         .route("/keys", get(usage))
+        .route("/replaced", get(replaced))
         .route("/clock/{time}", get(set_clock))
         .with_state(site);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -135,6 +138,10 @@ async fn write(session: Session) -> Result<String, Error> {
 async fn usage(State(site): State<Site>) -> String {
     let line = |key: cloakroom::KeyUsage| format!("{} {:?} {}\n", key.id, key.state, key.verified);
     site.manager.key_usage().into_iter().map(line).collect()
+}
+
+async fn replaced(State(site): State<Site>) -> String {
+    site.watcher.replaced().to_string()
 }
 
 async fn set_clock(State(site): State<Site>, Part(time): Part<u64>) {
@@ -199,15 +206,21 @@ impl Server {
 
     /// Gives it another key file, and waits until it has read it.
     async fn load(&self, keys: &str, expected: &[(&str, KeyState)]) {
+        // The states alone may be the same before and after.
+        let before = self.replaced().await;
         put(&self.key_file, keys);
         let began = Instant::now();
-        while !self.has(expected).await {
+        while self.replaced().await == before || !self.has(expected).await {
             assert!(
                 began.elapsed() < Duration::from_secs(30),
                 "the key file is not read"
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    async fn replaced(&self) -> u64 {
+        self.ask("/replaced").await.parse().unwrap()
     }
 
     async fn has(&self, expected: &[(&str, KeyState)]) -> bool {
