@@ -84,11 +84,15 @@ def pair(request, site, tmp_path_factory):
 
 
 @pytest.mark.parametrize("slow", SLOW)
-def test_p5_a_slow_request_at_stock_flask_cannot_undo_a_logout_here(pair, slow):
+def test_p5_a_slow_request_at_stock_flask_cannot_undo_a_logout_here(pair, slow, request):
     """Its late blind write lands under the tombstone: whoever has the cookie is logged out here all the same."""
     cookie = overlap(pair.flask, slow, pair.cloakroom, "logs out")
     # The write came, and stock Flask believes what it wrote …
-    assert outcome(session_of(pair.flask, cookie), slow, "logs out") == "logged in again"
+    believes = "logged in again"
+    if request.node.callspec.params["pair"] == "mysql":
+        # (Not so in MySQL, which lets it write into the row that it has read: that one is the tombstone by now.)
+        believes = "right"
+    assert outcome(session_of(pair.flask, cookie), slow, "logs out") == believes
     # … until somebody comes here with it, who is nobody, and takes it away.
     assert session_of(pair.cloakroom, cookie) == {}
     assert session_of(pair.flask, cookie) == session_of(pair.cloakroom, cookie) == {}
