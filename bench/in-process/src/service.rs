@@ -47,9 +47,11 @@ impl Service {
             .enable_all()
             .build()?;
         let application = match subject.entry {
-            // As `axum::serve` does: what else would be made anew for each request is made once.
             Entry::Axum(open) => {
-                Application::Axum(runtime.block_on(open(store))?.with_state::<()>(()))
+                let router = runtime.block_on(open(store))?;
+                // As `axum::serve` does: what else would be made anew for each request is made once.
+                let _inside = runtime.enter();
+                Application::Axum(router.with_state::<()>(()))
             }
             Entry::Actix(start) => match runtime.block_on(start(store, Ways::Called))? {
                 Running::Called(service) => Application::Actix(service),
