@@ -2,14 +2,13 @@
 
 use http::{
     HeaderMap, HeaderValue,
-    header::{CACHE_CONTROL, Entry, VARY},
+    header::{CACHE_CONTROL, Entry, HeaderName, VARY},
 };
 
 /// The response depends on the cookie: adds `Cookie` to `Vary`, after what is there, unless it is
 /// listed already. `*` is left alone and `Cookie` still added, as Flask does.
 pub(crate) fn vary_by_cookie(headers: &mut HeaderMap) {
-    if let Ok(Entry::Vacant(place)) = headers.try_entry(VARY) {
-        let _ = place.try_insert(HeaderValue::from_static("Cookie"));
+    if set_if_missing(headers, VARY, "Cookie") {
         return;
     }
     let listed = headers.get_all(VARY).iter().any(|value| {
@@ -42,8 +41,7 @@ pub(crate) fn never_store(headers: &mut HeaderMap) {
 /// directives of the application the response becomes private; `public` and `s-maxage` beside a
 /// session cookie are a mistake, so they give way to `private`, and the rest stays.
 pub(crate) fn keep_private(headers: &mut HeaderMap) {
-    if let Ok(Entry::Vacant(place)) = headers.try_entry(CACHE_CONTROL) {
-        let _ = place.try_insert(HeaderValue::from_static("private"));
+    if set_if_missing(headers, CACHE_CONTROL, "private") {
         return;
     }
     let directives: Vec<String> = headers
@@ -78,5 +76,16 @@ pub(crate) fn keep_private(headers: &mut HeaderMap) {
     kept.push("private".to_owned());
     if let Ok(value) = HeaderValue::try_from(kept.join(", ")) {
         headers.insert(CACHE_CONTROL, value);
+    }
+}
+
+/// Most responses say nothing of it yet: then there is nothing to read and nothing to join.
+fn set_if_missing(headers: &mut HeaderMap, name: HeaderName, value: &'static str) -> bool {
+    match headers.try_entry(name) {
+        Ok(Entry::Vacant(place)) => {
+            let _ = place.try_insert(HeaderValue::from_static(value));
+            true
+        }
+        Ok(Entry::Occupied(_)) | Err(_) => false,
     }
 }
