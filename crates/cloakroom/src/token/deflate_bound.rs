@@ -47,14 +47,9 @@ fn least_length_without_matches(text: &[u8]) -> Option<usize> {
     let terms = f64::from(terms) / STEPS_PER_BIT;
     let data_bits = rounded_down(x_log_x.of(length + end_of_block) - terms);
     let code_length_bits = 2 + STRETCH_BITS[distinct + end_of_block] + ZEROS_BITS[256 - distinct];
-    let dynamic_bits = 3
-        + 14
-        + 3 * length_code_entries(distinct + end_of_block)
-        + usize::from(code_length_bits)
-        + data_bits;
-    let fixed_bits = 3 + 7 + 8 * length;
-    let bits = stored_bits(length).min(fixed_bits).min(dynamic_bits);
-    Some(WRAPPER_BYTES + bits.div_ceil(8))
+    let entries = length_code_entries(distinct + end_of_block);
+    let dynamic_bits = dynamic_bits(entries, code_length_bits.into(), data_bits);
+    Some(stream_length(length, fixed_bits(length), dynamic_bits))
 }
 
 /// A number of bytes that zlib's stream of the text is never shorter than; 0 for texts that are not looked at.
@@ -63,15 +58,28 @@ fn least_stream_length(text: &[u8]) -> usize {
         return 0;
     }
     let survey = Survey::of(text);
-    let bits = stored_bits(text.len())
-        .min(survey.fixed_bits())
-        .min(survey.dynamic_bits());
+    stream_length(text.len(), survey.fixed_bits(), survey.dynamic_bits())
+}
+
+/// The bytes of the stream whose block takes the fewest bits.
+fn stream_length(text: usize, fixed_bits: usize, dynamic_bits: usize) -> usize {
+    let bits = stored_bits(text).min(fixed_bits).min(dynamic_bits);
     WRAPPER_BYTES + bits.div_ceil(8)
 }
 
 /// RFC 1951, section 3.2.4: the header fills a byte, two lengths follow, then the text.
 fn stored_bits(length: usize) -> usize {
     8 + 32 + 8 * length
+}
+
+/// Section 3.2.6: block header, end of block, literals of 8 bits. Those of 9 take one more.
+fn fixed_bits(literals: usize) -> usize {
+    3 + 7 + 8 * literals
+}
+
+/// Section 3.2.7: block header, counts, the code of the code lengths, the code lengths, the data.
+fn dynamic_bits(length_code_entries: usize, code_length_bits: usize, data_bits: usize) -> usize {
+    3 + 14 + 3 * length_code_entries + code_length_bits + data_bits
 }
 
 /// What is certain about the symbols of the block.
@@ -134,14 +142,17 @@ impl Survey {
         survey
     }
 
-    /// Section 3.2.6: block header, end of block, literals of 8 or 9 bits. A match takes 12 or more.
+    /// A match takes 12 bits or more.
     fn fixed_bits(&self) -> usize {
-        3 + 7 + 8 * (self.literal_count + self.runs) + self.wide_count
+        fixed_bits(self.literal_count + self.runs) + self.wide_count
     }
 
-    /// Section 3.2.7: block header, counts, the code of the code lengths, the code lengths, the data.
     fn dynamic_bits(&self) -> usize {
-        3 + 14 + 3 * self.length_code_entries() + self.code_length_bits() + self.data_bits()
+        dynamic_bits(
+            self.length_code_entries(),
+            self.code_length_bits(),
+            self.data_bits(),
+        )
     }
 
     fn length_code_entries(&self) -> usize {

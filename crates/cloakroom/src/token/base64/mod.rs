@@ -6,8 +6,6 @@
 
 mod alphabet;
 
-use std::iter;
-
 use self::alphabet::{Alphabet, STANDARD, URL_SAFE, decoded_length, encoded_length};
 
 /// How much of Python's tolerance a reader has.
@@ -177,8 +175,7 @@ fn text(alphabet: &Alphabet, bytes: &[u8]) -> String {
 }
 
 fn strict_vec(alphabet: &Alphabet, text: &[u8]) -> Result<Vec<u8>, Base64Error> {
-    // `vec!` would ask the allocator for zeros, which takes several times as long for so few.
-    let mut bytes: Vec<u8> = iter::repeat_n(0, decoded_length(text.len())).collect();
+    let mut bytes = vec![0; decoded_length(text.len())];
     alphabet.decode(text, &mut bytes).ok_or(Base64Error)?;
     Ok(bytes)
 }
