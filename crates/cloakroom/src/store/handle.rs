@@ -85,18 +85,12 @@ impl Store {
 
     /// What the store is called in messages.
     pub fn name(&self) -> &'static str {
-        match &self.place {
-            Place::Memory(memory) => Driver::name(&**memory),
-            Place::Elsewhere(driver) => driver.name(),
-        }
+        self.driver().name()
     }
 
     /// As [`Driver::shares_pickles`].
     pub fn shares_pickles(&self) -> bool {
-        match &self.place {
-            Place::Memory(memory) => Driver::shares_pickles(&**memory),
-            Place::Elsewhere(driver) => driver.shares_pickles(),
-        }
+        self.driver().shares_pickles()
     }
 
     /// Whether no call ever waits for anything.
@@ -187,10 +181,7 @@ impl Store {
     ///
     /// As there, and a time-out.
     pub async fn delete_expired(&self, limit: usize) -> Result<usize, StoreError> {
-        match &self.place {
-            Place::Memory(memory) => Driver::delete_expired(&**memory, limit).await,
-            Place::Elsewhere(driver) => self.limited(driver.delete_expired(limit)).await,
-        }
+        self.limited(self.driver().delete_expired(limit)).await
     }
 
     /// As [`Driver::list`], and [`delete_expired`](Self::delete_expired) for the [`Breaker`].
@@ -204,10 +195,7 @@ impl Store {
         from: Option<Cursor>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        match &self.place {
-            Place::Memory(memory) => Driver::list(&**memory, prefix, from, limit).await,
-            Place::Elsewhere(driver) => self.limited(driver.list(prefix, from, limit)).await,
-        }
+        self.limited(self.driver().list(prefix, from, limit)).await
     }
 
     /// As [`Driver::prepare`], without a time limit: making a table takes the seconds it takes.
@@ -217,9 +205,14 @@ impl Store {
     /// As there.
     #[doc(alias = "migrate")]
     pub async fn prepare(&self) -> Result<Prepared, StoreError> {
+        self.driver().prepare().await
+    }
+
+    /// For what no request does, so that it need not be known which one it is.
+    fn driver(&self) -> &dyn Erased {
         match &self.place {
-            Place::Memory(memory) => Driver::prepare(&**memory).await,
-            Place::Elsewhere(driver) => driver.prepare().await,
+            Place::Memory(memory) => &**memory,
+            Place::Elsewhere(driver) => &**driver,
         }
     }
 
