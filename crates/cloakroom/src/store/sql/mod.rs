@@ -24,6 +24,8 @@ mod postgres;
 mod sessions;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod standard;
 mod statement;
 mod table;
 

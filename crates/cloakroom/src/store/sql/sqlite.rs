@@ -11,6 +11,7 @@ use super::{
     dialect::{Dialect, Failure, ListedRow, Row, Step, What, bind, calls, check_scheme},
     moment::Moment,
     sessions::{Sessions, TOMBSTONE_SUFFIX},
+    standard,
     statement::{Parameter, Statement, Statements, Values},
     store_methods,
     table::Table,
@@ -91,10 +92,7 @@ impl Dialect for Sqlite {
         let statement =
             |text: &str| Statement::new(text, &table, true, |_, position| format!("?{position}"));
         Statements {
-            load: statement(
-                "SELECT session_id, data, expiry FROM {table}
-                 WHERE session_id IN (:key, :gone) AND expiry > :now",
-            ),
+            load: statement(standard::LOAD),
             create: statement(
                 "INSERT INTO {table} (session_id, data, expiry)
                  SELECT :key, :value, :expiry
@@ -103,32 +101,12 @@ impl Dialect for Sqlite {
                  WHERE expiry IS NULL OR expiry <= :now",
             ),
             take_over: None,
-            replace: statement(
-                "UPDATE {table} SET data = :value, expiry = :expiry
-                 WHERE session_id = :key AND data = :base AND expiry > :now
-                 AND NOT EXISTS (SELECT 1 FROM {table} WHERE session_id = :gone AND expiry > :now)",
-            ),
-            touch: statement(
-                "UPDATE {table} SET expiry = :expiry
-                 WHERE session_id = :key AND expiry > :now
-                 AND NOT EXISTS (SELECT 1 FROM {table} WHERE session_id = :gone AND expiry > :now)",
-            ),
-            entomb: statement(
-                "UPDATE {table} SET session_id = :gone, data = :value, expiry = :expiry
-                 WHERE session_id = :key
-                 AND NOT EXISTS (SELECT 1 FROM {table} WHERE session_id = :gone)",
-            ),
-            entomb_expected: statement(
-                "UPDATE {table} SET session_id = :gone, data = :value, expiry = :expiry
-                 WHERE session_id = :key AND data = :base AND expiry > :now
-                 AND NOT EXISTS (SELECT 1 FROM {table} WHERE session_id = :gone)",
-            ),
-            delete: statement("DELETE FROM {table} WHERE session_id = :key"),
-            delete_expected: statement(
-                "DELETE FROM {table} WHERE session_id = :key
-                 AND data = :base AND expiry > :now
-                 AND NOT EXISTS (SELECT 1 FROM {table} WHERE session_id = :gone AND expiry > :now)",
-            ),
+            replace: statement(standard::REPLACE),
+            touch: statement(standard::TOUCH),
+            entomb: statement(standard::ENTOMB),
+            entomb_expected: statement(standard::ENTOMB_EXPECTED),
+            delete: statement(standard::DELETE),
+            delete_expected: statement(standard::DELETE_EXPECTED),
             bury: statement(
                 "INSERT INTO {table} (session_id, data, expiry) VALUES (:gone, :value, :expiry)
                  ON CONFLICT (session_id) DO UPDATE SET data = excluded.data,
