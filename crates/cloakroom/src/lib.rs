@@ -254,6 +254,7 @@
 #[cfg(test)]
 extern crate self as cloakroom;
 
+mod at_once;
 mod caches;
 mod clock;
 mod config;

@@ -268,6 +268,14 @@ impl SessionManager {
         self.config().refresh == Refresh::EachRequest
     }
 
+    /// Whether a session is opened without waiting for anything.
+    pub(crate) fn opens_at_once(&self) -> bool {
+        match &self.room {
+            Room::Cookie(sessions) => sessions.registration.is_none(),
+            Room::Store(sessions) => sessions.waits_for_nothing(),
+        }
+    }
+
     /// The name of the cookie.
     pub fn cookie_name(&self) -> &str {
         self.cookie().name()

@@ -1,17 +1,13 @@
 //! Help for the tests of applications: a browser that keeps cookies and can look into its session.
 
-use std::{
-    collections::BTreeMap,
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
+use std::collections::BTreeMap;
 
 use http::{
     HeaderMap, HeaderValue, Request, Response,
     header::{COOKIE, SET_COOKIE},
 };
 
-use crate::{Error, Session, SessionManager, cookie::RequestCookies};
+use crate::{Error, Session, SessionManager, at_once::at_once, cookie::RequestCookies};
 
 /// The cookies of one visitor across the requests of a test.
 ///
@@ -161,9 +157,5 @@ impl std::fmt::Debug for Browser {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn now<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut context = Context::from_waker(Waker::noop());
-    match pin!(future).poll(&mut context) {
-        Poll::Ready(value) => Some(value),
-        Poll::Pending => None,
-    }
+    at_once(future)
 }

@@ -3,13 +3,7 @@ mod everything;
 mod plan;
 mod relocate;
 
-use std::{
-    borrow::Cow,
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use tokio::time::Instant;
@@ -28,6 +22,7 @@ use super::{
 };
 use crate::{
     ConfigError, Error,
+    at_once::at_once,
     config::{Profile, Refresh, SessionConfig},
     cookie::{PreparedCookie, Rules},
     format::Format,
@@ -204,8 +199,8 @@ impl StoredSessions {
             .unwrap_or_default()
     }
 
-    /// Whether nothing keeps a save waiting but other requests.
-    fn waits_for_nothing(&self) -> bool {
+    /// Whether nothing keeps an opening waiting, and a save nothing but other requests.
+    pub(super) fn waits_for_nothing(&self) -> bool {
         self.store.answers_at_once() && self.registration.is_none()
     }
 
@@ -233,14 +228,8 @@ impl StoredSessions {
         session: &Session,
         plan: Plan,
     ) -> Option<Result<Option<HeaderValue>, Error>> {
-        let saving = pin!(self.try_save(session, Some(plan)));
-        let mut context = Context::from_waker(Waker::noop());
-        match saving.poll(&mut context) {
-            Poll::Ready(header) => {
-                Some(header.map(|header| session.with_state(|state| remember(state, header))))
-            }
-            Poll::Pending => None,
-        }
+        let saved = at_once(self.try_save(session, Some(plan)))?;
+        Some(saved.map(|header| session.with_state(|state| remember(state, header))))
     }
 
     /// Carries out what is planned; on a miss, does the request's changes again on what is there by now.

@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::slot::{Closed, Closing, Routes, Slot};
+use super::slot::{Closed, Closing, Opening, Routes, Slot};
 use crate::{
     ConfigError, Error, FlaskSettings, OutagePolicy, Session, SessionConfig, SessionManager,
     secret::Keys, store::Store,
@@ -255,7 +255,10 @@ impl Session {
     /// [`Error::MissingLayer`]; with a store, as [`SessionManager::open`].
     pub async fn open(headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Error> {
         let slot = extensions.get::<Slot>().ok_or(Error::MissingLayer)?;
-        slot.open(headers).await
+        match slot.open(headers) {
+            Opening::Now(opened) => opened,
+            Opening::Later(opening) => opening.await,
+        }
     }
 }
 
@@ -281,18 +284,16 @@ where
     }
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
-        let outer = request.extensions().get::<Slot>();
+        let slot = Slot::new(&self.manager, self.routes, request.headers());
+        let outer = request.extensions_mut().insert(slot.clone());
         let shared = outer.and_then(|slot| slot.within(&self.manager, self.routes));
         let ours = match shared {
-            Some(slot) => {
-                request.extensions_mut().insert(slot);
+            Some(shared) => {
+                request.extensions_mut().insert(shared);
+                slot.end();
                 None
             }
-            None => {
-                let slot = Slot::new(&self.manager, self.routes, request.headers());
-                request.extensions_mut().insert(slot.clone());
-                Some(slot)
-            }
+            None => Some(slot),
         };
         SessionFuture {
             inner: self.inner.call(request),
@@ -309,10 +310,13 @@ pin_project! {
         inner: F,
         // None if a layer around this one closes the session.
         slot: Option<Slot>,
-        // A response that waits for the store.
-        closing: Option<(Response<ResponseBody>, Pin<Box<dyn Future<Output = Closed> + Send>>)>,
+        // Boxed: few responses wait, and every request would carry the room.
+        closing: Option<Box<Waiting<ResponseBody>>>,
     }
 }
+
+/// A response that waits for the store.
+type Waiting<Body> = (Response<Body>, Pin<Box<dyn Future<Output = Closed> + Send>>);
 
 impl<F, ResponseBody, E> Future for SessionFuture<F, ResponseBody>
 where
@@ -331,15 +335,15 @@ where
             };
             match closing {
                 Closing::Now(closed) => return Poll::Ready(Ok(finish(response, closed))),
-                Closing::Later(later) => *this.closing = Some((response, later)),
+                Closing::Later(later) => *this.closing = Some(Box::new((response, later))),
             }
         }
-        let Some((_, later)) = this.closing.as_mut() else {
+        let Some(waiting) = this.closing else {
             return Poll::Pending;
         };
-        let closed = ready!(later.as_mut().poll(context));
+        let closed = ready!(waiting.1.as_mut().poll(context));
         match this.closing.take() {
-            Some((response, _)) => Poll::Ready(Ok(finish(response, closed))),
+            Some(waiting) => Poll::Ready(Ok(finish(waiting.0, closed))),
             None => Poll::Pending,
         }
     }
