@@ -78,8 +78,9 @@ pub type Starting<'url> = Pin<Box<dyn Future<Output = Result<Running, Failure>> 
 pub fn all() -> Vec<Subject> {
     use Family::{Bare, Cloakroom, Floor, Peer};
     use apps::{
-        actix_session, axum_extra, axum_session, bare_actix, bare_axum, cloakroom, floor_cookie,
-        floor_memory, floor_postgres, floor_redis, layer, tower_sessions, tower_sessions_stores,
+        actix_session, axum_extra, axum_session, bare_actix, bare_axum, cloakroom, extension,
+        floor_cookie, floor_memory, floor_postgres, floor_redis, layer, tower_sessions,
+        tower_sessions_stores,
     };
 
     /// One line of the list: name, whose, where its sessions live, the crate that is measured, what opens it.
@@ -112,6 +113,7 @@ pub fn all() -> Vec<Subject> {
     vec![
         subject!(axum "axum", Bare, None, axum, bare_axum::open),
         subject!(axum "layer", Floor, None, axum, layer::open),
+        subject!(axum "extension", Floor, None, axum, extension::open),
         subject!(axum "floor cookie", Floor, Cookie, newest("hmac"), floor_cookie::open),
         subject!(axum "floor memory", Floor, Memory ("memory"), axum, floor_memory::open),
         subject!(axum "floor redis", Floor, Store ("redis"), newest("redis"), floor_redis::open),

@@ -167,10 +167,19 @@ fn untouched_allocations(results: &Results) -> Aim {
 }
 
 fn untouched_time(results: &Results) -> Aim {
-    let worst = over_layer(results, |name| added(results, name, "untouched"));
+    let figure = |name: &str| added(results, name, "untouched");
+    // Whatever hands something to handlers pays for the place that it needs among axum's own.
+    let pointer = figure("extension").zip(figure("layer"));
+    let pointer = pointer.map_or_else(String::new, |(extension, layer)| {
+        let most = signed(extension - layer);
+        format!("; a layer that hands handlers one pointer and does nothing else {most} µs")
+    });
     aim(
         "… and at most 0.15 µs",
-        worst.map(|(name, most)| (format!("{} µs ({name})", signed(most)), most <= 0.15)),
+        over_layer(results, figure).map(|(name, most)| {
+            let figure = format!("{} µs ({name}){pointer}", signed(most));
+            (figure, most <= 0.15)
+        }),
     )
 }
 

@@ -7,6 +7,7 @@ pub mod axum_session;
 pub mod bare_actix;
 pub mod bare_axum;
 pub mod cloakroom;
+pub mod extension;
 pub mod floor_cookie;
 pub mod floor_memory;
 pub mod floor_postgres;
