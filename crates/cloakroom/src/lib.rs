@@ -241,6 +241,7 @@
 //! - `axum` (default): extractors and response parts, on `axum-core` alone. The layer itself works
 //!   under any tower server.
 //! - `encrypted` (default): cookies and entries that nobody can read without the key.
+//! - `metrics`: counts, sizes and times for whoever runs the site: [`metrics`](https://docs.rs/metrics).
 //! - `minijinja`: Flask's names in templates.
 //! - `toml`: settings from TOML files.
 //! - `idna`: cookie domains outside ASCII.
@@ -267,6 +268,11 @@ mod hexadecimal;
 mod http_date;
 pub mod json;
 mod manager;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+mod metrics;
 mod secret;
 mod session;
 pub mod store;

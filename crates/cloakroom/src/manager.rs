@@ -16,6 +16,7 @@ use std::time::SystemTime;
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header::USER_AGENT};
+use tracing::{Instrument, Level, debug_span, field::Empty, span_enabled};
 
 pub use self::report::SessionReport;
 use self::{cookie::CookieSessions, registration::Registration, stored::StoredSessions};
@@ -23,8 +24,9 @@ use crate::{
     ConfigError, Error, caches,
     config::{FlaskSettings, Profile, Refresh, SessionConfig},
     cookie::{CookieError, PreparedCookie, Rules, find_all, insert_set_cookie},
+    metrics,
     secret::{KeyUsage, Keys},
-    session::{Entries, Event, EventKind, Protection, Refusal, Session, Status},
+    session::{Backend, Entries, Event, EventKind, Protection, Refusal, Session, Status},
     store::Store,
 };
 
@@ -180,6 +182,28 @@ impl SessionManager {
 
     /// As [`open`](Self::open), whatever the settings say about a store that is down.
     pub(crate) async fn find(&self, headers: &HeaderMap) -> Result<Session, Error> {
+        if cfg!(feature = "metrics") || span_enabled!(target: "cloakroom", Level::DEBUG) {
+            // Boxed, so that a request which nobody watches carries no room for it.
+            Box::pin(self.look_watched(headers)).await
+        } else {
+            self.look(headers).await
+        }
+    }
+
+    async fn look_watched(&self, headers: &HeaderMap) -> Result<Session, Error> {
+        let place = self.place();
+        let span = debug_span!(target: "cloakroom", "cloakroom.open", place, outcome = Empty);
+        let found = self.look(headers).instrument(span.clone()).await;
+        let outcome = match &found {
+            Ok(session) => session.status().outcome(),
+            Err(_) => "failed",
+        };
+        metrics::opened(place, outcome);
+        span.record("outcome", outcome);
+        found
+    }
+
+    async fn look(&self, headers: &HeaderMap) -> Result<Session, Error> {
         if self.config().refuses_transport(headers) {
             return Ok(self.over_plain_http(headers));
         }
@@ -210,12 +234,7 @@ impl SessionManager {
             }
         }
         if let Some(refusal) = refused {
-            self.config().observer.tell(&Event {
-                kind: EventKind::Refused(refusal),
-                session: None,
-                subject: None,
-                headers: Some(headers),
-            });
+            self.tell(EventKind::Refused(refusal), headers);
         }
         let session = self.empty_session(refused.map_or(Status::New, Status::Refused));
         self.note_agent(&session, headers);
@@ -249,7 +268,10 @@ impl SessionManager {
         }
         let (cookie, result) = match result {
             Ok(cookie) => (cookie, Ok(())),
-            Err(error) => (session.saved_header(), Err(error)),
+            Err(error) => {
+                metrics::saved(self.place(), "failed");
+                (session.saved_header(), Err(error))
+            }
         };
         if let Some(cookie) = cookie {
             if insert_set_cookie(headers, cookie).is_err() {
@@ -377,13 +399,18 @@ impl SessionManager {
 
     fn tell_failure(&self, error: &Error, headers: &HeaderMap) {
         if let Error::StoreUnavailable { source, .. } | Error::StoreRefused(source) = error {
-            self.config().observer.tell(&Event {
-                kind: EventKind::StoreFailed(source.kind()),
-                session: None,
-                subject: None,
-                headers: Some(headers),
-            });
+            self.tell(EventKind::StoreFailed(source.kind()), headers);
         }
+    }
+
+    /// Of a request that has no session yet.
+    fn tell(&self, kind: EventKind, headers: &HeaderMap) {
+        self.config().observer.tell(&Event {
+            kind,
+            session: None,
+            subject: None,
+            headers: Some(headers),
+        });
     }
 
     async fn try_open(&self, value: &[u8]) -> Result<Result<Session, Refusal>, Error> {
@@ -403,6 +430,13 @@ impl SessionManager {
         match &self.room {
             Room::Cookie(sessions) => sessions.session(Entries::empty(), status),
             Room::Store(sessions) => sessions.session(status),
+        }
+    }
+
+    fn place(&self) -> &'static str {
+        match &self.room {
+            Room::Cookie(sessions) => sessions.place(),
+            Room::Store(sessions) => sessions.place(),
         }
     }
 

@@ -20,6 +20,7 @@ use crate::{
     cookie::{PreparedCookie, Rules},
     format::Format,
     json::JsonError,
+    metrics,
     secret::{KeyUsage, Keys, Prepared},
     session::{
         Activity, Backend, Change, Commit, CookieCommit, Devices, Entries, EventKind, Home,
@@ -208,6 +209,7 @@ impl CookieSessions {
                 "browsers may drop the session cookie for its size"
             );
         }
+        metrics::cookie(self.place(), header.len());
         Ok(header)
     }
 }
@@ -219,6 +221,10 @@ impl Backend for CookieSessions {
 
     fn config(&self) -> &SessionConfig {
         &self.config
+    }
+
+    fn place(&self) -> &'static str {
+        self.protection.name()
     }
 
     fn devices(&self) -> Option<&dyn Devices> {
@@ -284,9 +290,12 @@ impl CookieSessions {
                 CookieCommit::Set => {
                     let header = self.set(state).map(Some);
                     let happened = header.is_ok().then(|| happened(state, change));
+                    let renewed = change == Change::RenewalDue;
+                    metrics::saved(self.place(), if renewed { "renewed" } else { "written" });
                     (header, happened.flatten())
                 }
                 CookieCommit::Delete => {
+                    metrics::saved(self.place(), "ended");
                     let header = self.cookie.delete_header().map(Some).map_err(unsendable);
                     (header, loaded.then_some(EventKind::Destroyed))
                 }

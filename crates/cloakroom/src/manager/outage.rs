@@ -5,7 +5,7 @@ use crate::{
     Error,
     config::OutagePolicy,
     cookie::find_all,
-    session::{Entries, Event, EventKind, Home, Nowhere, Refusal, Session, State, Status},
+    session::{Entries, EventKind, Home, Nowhere, Refusal, Session, State, Status},
 };
 
 impl SessionManager {
@@ -30,12 +30,7 @@ impl SessionManager {
         let status = if brought.iter().all(<[u8]>::is_empty) {
             Status::New
         } else {
-            self.config().observer.tell(&Event {
-                kind: EventKind::Refused(refusal),
-                session: None,
-                subject: None,
-                headers: Some(headers),
-            });
+            self.tell(EventKind::Refused(refusal), headers);
             Status::Refused(refusal)
         };
         self.nowhere(status, Error::Refused(refusal))

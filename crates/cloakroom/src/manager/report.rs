@@ -59,7 +59,7 @@ impl SessionManager {
     /// is worth.
     pub fn report(&self) -> SessionReport {
         let config = self.config();
-        let mut lines = vec![("Sessions live", self.place())];
+        let mut lines = vec![("Sessions live", self.home())];
         lines.extend(cookie(config, &self.cookie().attributes()));
         lines.extend(lifetimes(config));
         match &self.room {
@@ -74,7 +74,7 @@ impl SessionManager {
         SessionReport(lines)
     }
 
-    fn place(&self) -> String {
+    fn home(&self) -> String {
         match &self.room {
             Room::Cookie(sessions) => match sessions.protection {
                 Protection::Signed => "in a signed cookie".to_owned(),

@@ -26,6 +26,7 @@ use crate::{
     config::{Profile, Refresh, SessionConfig},
     cookie::{PreparedCookie, Rules},
     format::Format,
+    metrics,
     secret::{KeyUsage, Keys, Prepared},
     session::{
         Backend, Commit, Devices, Entries, Entry, EventKind, Home, Refusal, Session, SessionId,
@@ -111,6 +112,7 @@ impl StoredSessions {
         let Some(base) = loaded.map_err(|error| self.failed(error))? else {
             return Ok(Err(Refusal::UnknownId));
         };
+        metrics::entry(self.place(), "load", base.value.len());
         let session = match self.loaded(id, base, key_retired) {
             Ok(session) => session,
             Err(refusal) => return Ok(Err(refusal)),
@@ -251,6 +253,7 @@ impl StoredSessions {
                 }
                 Outcome::NotRenewed => return Ok(None),
                 Outcome::Written(mark, record) => {
+                    metrics::saved(self.place(), "written");
                     session.with_state(|state| self.committed(mark, state, record));
                     self.listed(&plan, session).await;
                     if let Some(happened) = happened(&plan.step, session) {
@@ -259,6 +262,7 @@ impl StoredSessions {
                     return session.with_state(|state| self.header(&plan, state));
                 }
                 Outcome::Ended => {
+                    metrics::saved(self.place(), "ended");
                     if let Step::Delete(..) = plan.step {
                         session.tell(EventKind::Destroyed);
                     }
@@ -298,6 +302,7 @@ impl StoredSessions {
             Step::Touch(id) => match self.store.touch(id.key(), ttl).await {
                 Ok(()) => {
                     self.renewed(id);
+                    metrics::saved(self.place(), "renewed");
                     self.listed(plan, session).await;
                     session.tell(EventKind::Renewed);
                     Ok(Outcome::Unchanged)
@@ -404,6 +409,7 @@ impl StoredSessions {
 
     /// Where the store tells how long an entry lives, nobody else has to remember.
     fn written(&self, id: &SessionId, record: &Record) {
+        metrics::entry(self.place(), "write", record.value.len());
         if record.expires_in.is_none() {
             self.renewed(id);
         }
@@ -499,6 +505,10 @@ impl Backend for StoredSessions {
 
     fn config(&self) -> &SessionConfig {
         &self.config
+    }
+
+    fn place(&self) -> &'static str {
+        self.store.name()
     }
 
     fn devices(&self) -> Option<&dyn Devices> {

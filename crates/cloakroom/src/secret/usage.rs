@@ -3,6 +3,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use crate::metrics;
+
 /// How much a key is used, so that an operator knows when it can go: see [`Keys::usage_at`](super::Keys::usage_at).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -49,6 +51,7 @@ impl Counter {
     }
 
     pub(super) fn note(&self, now: u64) {
+        metrics::verified(&self.id);
         self.verified.fetch_add(1, Ordering::Relaxed);
         // Under load most calls find this second there already, and reading is cheaper than writing.
         if self.last_verified.load(Ordering::Relaxed) < now {

@@ -11,6 +11,9 @@ pub(crate) trait Backend: Send + Sync {
 
     fn config(&self) -> &SessionConfig;
 
+    /// Where sessions live, in a word: the cookie's protection, or what the store is called.
+    fn place(&self) -> &'static str;
+
     /// Where it is kept who has which sessions, if it is.
     fn devices(&self) -> Option<&dyn Devices>;
 

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use http::HeaderMap;
 
 use super::{Handle, Refusal};
-use crate::store::StoreErrorKind;
+use crate::{metrics, store::StoreErrorKind};
 
 /// Something that happened to a session: for an audit log, for counts, for limits on guessing.
 ///
@@ -121,6 +121,7 @@ impl Observer {
     /// Whether anyone would notice: if not, nobody need find out which session it is.
     pub(crate) fn listens_to(&self, kind: EventKind) -> bool {
         self.0.is_some()
+            || cfg!(feature = "metrics")
             || match kind.is_worth_a_line() {
                 true => tracing::enabled!(target: TARGET, tracing::Level::INFO),
                 false => tracing::enabled!(target: TARGET, tracing::Level::DEBUG),
@@ -128,6 +129,7 @@ impl Observer {
     }
 
     pub(crate) fn tell(&self, event: &Event<'_>) {
+        metrics::event(event.kind.name(), event.kind.reason());
         trace(event);
         if let Some(observer) = &self.0 {
             observer(event);

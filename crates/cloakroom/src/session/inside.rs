@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderValue;
+use tracing::{Instrument, Level, debug_span, span_enabled};
 
 use super::{
     Backend, Commit, Entries, Entry, Event, EventKind, Home, Inner, Operation, Session, SessionId,
@@ -37,7 +38,15 @@ impl Session {
 
     /// Makes what it holds now last.
     pub(super) fn commit(&self) -> Commit {
-        self.inner.backend.clone().commit(self)
+        let backend = self.inner.backend.clone();
+        if !span_enabled!(target: "cloakroom", Level::DEBUG) {
+            return backend.commit(self);
+        }
+        let span = debug_span!(target: "cloakroom", "cloakroom.save", place = backend.place());
+        match span.in_scope(|| backend.commit(self)) {
+            Commit::Pending(saving) => Commit::Pending(Box::pin(saving.instrument(span))),
+            done @ Commit::Done(_) => done,
+        }
     }
 
     /// A header that must go out even if the commit failed.

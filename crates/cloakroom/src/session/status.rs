@@ -28,6 +28,18 @@ pub enum Status {
     Refused(Refusal),
 }
 
+impl Status {
+    /// What came of looking for the session, in a word.
+    pub(crate) fn outcome(&self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Loaded { .. } | Self::Stored => "loaded",
+            Self::Unknown => "unknown",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
 /// How a session cookie is kept from being changed, and from being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -37,6 +49,16 @@ pub enum Protection {
     /// Encrypted: nobody can read it without the key.
     #[cfg(feature = "encrypted")]
     Encrypted,
+}
+
+impl Protection {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Signed => "signed",
+            #[cfg(feature = "encrypted")]
+            Self::Encrypted => "encrypted",
+        }
+    }
 }
 
 /// Why a session cookie was refused.

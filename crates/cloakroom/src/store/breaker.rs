@@ -8,6 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{StoreError, StoreErrorKind};
+use crate::metrics;
 
 /// When a store that fails is no longer asked, and how soon it is asked again: a circuit breaker.
 ///
@@ -141,6 +142,7 @@ impl Circuit {
         // A late answer to an ordinary call proves as much as one to the probe.
         if !self.is_closed() && self.retry_at.swap(CLOSED, Ordering::AcqRel) != CLOSED {
             self.pauses.store(0, Ordering::Release);
+            metrics::available(self.store, true);
             tracing::info!(store = self.store, "the store answers again");
         }
     }
@@ -167,6 +169,7 @@ impl Circuit {
         self.pauses
             .store(before.saturating_add(1), Ordering::Release);
         if expected == CLOSED {
+            metrics::available(self.store, false);
             tracing::warn!(
                 store = self.store,
                 failures = self.breaker.failures,

@@ -29,6 +29,19 @@ pub enum StoreErrorKind {
     Skipped,
 }
 
+impl StoreErrorKind {
+    /// A short name for logs and counters, such as `timed_out`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::Refused => "refused",
+            Self::Busy => "busy",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 impl fmt::Display for StoreErrorKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -134,48 +147,50 @@ pub enum DeleteError {
 
 /// What a [`Store`](super::Store)'s calls fail with: answers of the store, or failures of it.
 pub(super) trait Answer: From<StoreError> {
-    /// The failure; none for an answer.
-    fn failure(&self) -> Option<&StoreError>;
+    /// The failure, or what an answer is called.
+    fn outcome(&self) -> Result<&'static str, &StoreError>;
 }
 
 impl Answer for StoreError {
-    fn failure(&self) -> Option<&StoreError> {
-        Some(self)
+    fn outcome(&self) -> Result<&'static str, &StoreError> {
+        Err(self)
     }
 }
 
 impl Answer for CreateError {
-    fn failure(&self) -> Option<&StoreError> {
+    fn outcome(&self) -> Result<&'static str, &StoreError> {
         match self {
-            Self::Failed(error) => Some(error),
-            Self::Exists => None,
+            Self::Failed(error) => Err(error),
+            Self::Exists => Ok("exists"),
         }
     }
 }
 
 impl Answer for ReplaceError {
-    fn failure(&self) -> Option<&StoreError> {
+    fn outcome(&self) -> Result<&'static str, &StoreError> {
         match self {
-            Self::Failed(error) => Some(error),
-            Self::Changed(_) | Self::NotFound => None,
+            Self::Failed(error) => Err(error),
+            Self::Changed(_) => Ok("changed"),
+            Self::NotFound => Ok("not_found"),
         }
     }
 }
 
 impl Answer for TouchError {
-    fn failure(&self) -> Option<&StoreError> {
+    fn outcome(&self) -> Result<&'static str, &StoreError> {
         match self {
-            Self::Failed(error) => Some(error),
-            Self::NotFound => None,
+            Self::Failed(error) => Err(error),
+            Self::NotFound => Ok("not_found"),
         }
     }
 }
 
 impl Answer for DeleteError {
-    fn failure(&self) -> Option<&StoreError> {
+    fn outcome(&self) -> Result<&'static str, &StoreError> {
         match self {
-            Self::Failed(error) => Some(error),
-            Self::Changed(_) | Self::NotFound => None,
+            Self::Failed(error) => Err(error),
+            Self::Changed(_) => Ok("changed"),
+            Self::NotFound => Ok("not_found"),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use tokio::time::Sleep;
+use tracing::{Span, field::Empty};
 
 use super::{
     Breaker, CreateError, Cursor, DeleteError, Driver, MemoryStore, Page, Prepared, Record,
@@ -16,6 +17,7 @@ use super::{
     breaker::{Circuit, Pass},
     error::Answer,
 };
+use crate::metrics::{self, StoreCall};
 
 /// A store of any kind, chosen at run time. Clones are the same store.
 ///
@@ -42,6 +44,7 @@ impl Store {
     /// The store that a driver drives.
     pub fn new(driver: impl Driver) -> Self {
         let circuit = Circuit::new(driver.name(), Breaker::default());
+        metrics::available(driver.name(), true);
         let driver = Arc::new(driver);
         let any: Arc<dyn Any + Send + Sync> = driver.clone();
         Self {
@@ -106,7 +109,7 @@ impl Store {
     pub async fn load(&self, key: &str) -> Result<Option<Record>, StoreError> {
         match &self.place {
             Place::Memory(memory) => Driver::load(&**memory, key).await,
-            Place::Elsewhere(driver) => self.within(driver.load(key))?.await,
+            Place::Elsewhere(driver) => self.within("load", driver.load(key))?.await,
         }
     }
 
@@ -123,7 +126,9 @@ impl Store {
     ) -> Result<Record, CreateError> {
         match &self.place {
             Place::Memory(memory) => Driver::create(&**memory, key, value, ttl).await,
-            Place::Elsewhere(driver) => self.within(driver.create(key, value, ttl))?.await,
+            Place::Elsewhere(driver) => {
+                self.within("create", driver.create(key, value, ttl))?.await
+            }
         }
     }
 
@@ -141,7 +146,10 @@ impl Store {
     ) -> Result<Record, ReplaceError> {
         match &self.place {
             Place::Memory(memory) => Driver::replace(&**memory, key, base, value, ttl).await,
-            Place::Elsewhere(driver) => self.within(driver.replace(key, base, value, ttl))?.await,
+            Place::Elsewhere(driver) => {
+                self.within("replace", driver.replace(key, base, value, ttl))?
+                    .await
+            }
         }
     }
 
@@ -153,7 +161,7 @@ impl Store {
     pub async fn touch(&self, key: &str, ttl: Duration) -> Result<(), TouchError> {
         match &self.place {
             Place::Memory(memory) => Driver::touch(&**memory, key, ttl).await,
-            Place::Elsewhere(driver) => self.within(driver.touch(key, ttl))?.await,
+            Place::Elsewhere(driver) => self.within("touch", driver.touch(key, ttl))?.await,
         }
     }
 
@@ -170,7 +178,10 @@ impl Store {
     ) -> Result<(), DeleteError> {
         match &self.place {
             Place::Memory(memory) => Driver::delete(&**memory, key, expected, tombstone).await,
-            Place::Elsewhere(driver) => self.within(driver.delete(key, expected, tombstone))?.await,
+            Place::Elsewhere(driver) => {
+                self.within("delete", driver.delete(key, expected, tombstone))?
+                    .await
+            }
         }
     }
 
@@ -181,7 +192,8 @@ impl Store {
     ///
     /// As there, and a time-out.
     pub async fn delete_expired(&self, limit: usize) -> Result<usize, StoreError> {
-        self.limited(self.driver().delete_expired(limit)).await
+        self.limited("delete_expired", self.driver().delete_expired(limit))
+            .await
     }
 
     /// As [`Driver::list`], and [`delete_expired`](Self::delete_expired) for the [`Breaker`].
@@ -195,7 +207,8 @@ impl Store {
         from: Option<Cursor>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        self.limited(self.driver().list(prefix, from, limit)).await
+        self.limited("list", self.driver().list(prefix, from, limit))
+            .await
     }
 
     /// As [`Driver::prepare`], without a time limit: making a table takes the seconds it takes.
@@ -219,21 +232,29 @@ impl Store {
     /// A call that counts for the breaker.
     fn within<'a, T, E: Answer>(
         &'a self,
+        operation: &'static str,
         answer: Boxed<'a, Result<T, E>>,
     ) -> Result<Call<'a, T, E>, StoreError> {
         let pass = self.circuit.as_ref().map(|circuit| circuit.admit());
         Ok(Call {
             pass: pass.transpose()?,
-            ..self.limited(answer)
+            ..self.limited(operation, answer)
         })
     }
 
-    fn limited<'a, T, E>(&'a self, answer: Boxed<'a, Result<T, E>>) -> Call<'a, T, E> {
+    fn limited<'a, T, E>(
+        &'a self,
+        operation: &'static str,
+        answer: Boxed<'a, Result<T, E>>,
+    ) -> Call<'a, T, E> {
+        let store = self.name();
         Call {
             store: self,
             pass: None,
             answer,
             timer: None,
+            measured: StoreCall::begin(store, operation),
+            span: tracing::debug_span!(target: "cloakroom", "cloakroom.store", store, operation, outcome = Empty),
         }
     }
 }
@@ -246,6 +267,8 @@ struct Call<'a, T, E> {
     answer: Boxed<'a, Result<T, E>>,
     /// What is answered at once needs none.
     timer: Option<Pin<Box<Sleep>>>,
+    measured: StoreCall,
+    span: Span,
 }
 
 impl<T, E: Answer> Future for Call<'_, T, E> {
@@ -253,6 +276,7 @@ impl<T, E: Answer> Future for Call<'_, T, E> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T, E>> {
         let call = self.get_mut();
+        let inside = call.span.enter();
         let result = match call.answer.as_mut().poll(context) {
             Poll::Ready(result) => result,
             Poll::Pending => {
@@ -263,8 +287,13 @@ impl<T, E: Answer> Future for Call<'_, T, E> {
                 Err(StoreError::timed_out(call.store.name()).into())
             }
         };
+        drop(inside);
+        let answered = result.as_ref().map_or_else(E::outcome, |_| Ok("ok"));
+        let outcome = answered.unwrap_or_else(|failure| failure.kind().name());
+        call.measured.end(outcome);
+        call.span.record("outcome", outcome);
         if let Some(pass) = call.pass.take() {
-            pass.settle(result.as_ref().err().and_then(E::failure));
+            pass.settle(answered.err());
         }
         Poll::Ready(result)
     }
