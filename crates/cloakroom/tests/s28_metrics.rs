@@ -12,7 +12,10 @@ mod faulty;
 #[path = "support/visit.rs"]
 mod visit;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use cloakroom::{
     Clock, SecretKey, Session, SessionConfig, SessionManager, metrics as names,
@@ -183,4 +186,35 @@ async fn s28_a_store_that_is_left_alone_says_so_until_it_is_back() {
     driver.set(Fault::None, ALL);
     store.load("session:a").await.unwrap();
     assert_eq!(seen(&snapshotter).get(&available), Some(&1));
+}
+
+/// The dashboard in the guide asks for these numbers, all of them, and for no others.
+#[test]
+fn s28_the_dashboard_shows_every_number() {
+    let dashboard = include_str!("../../../docs/grafana/cloakroom.json");
+    let dashboard: serde_json::Value = serde_json::from_str(dashboard).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap());
+    let asked: BTreeSet<&str> = targets
+        .map(|target| {
+            let query = target["expr"].as_str().unwrap();
+            let name = &query[query.find("cloakroom_").unwrap()..];
+            let name = &name[..name.find('{').unwrap()];
+            // Prometheus adds it to the number of a histogram's values.
+            name.strip_suffix("_count").unwrap_or(name)
+        })
+        .collect();
+    let told = [
+        names::SESSIONS_OPENED,
+        names::SESSIONS_SAVED,
+        names::EVENTS,
+        names::VERIFICATIONS,
+        names::COOKIE_BYTES,
+        names::ENTRY_BYTES,
+        names::STORE_SECONDS,
+        names::STORE_AVAILABLE,
+    ];
+    assert_eq!(asked, BTreeSet::from(told));
 }
