@@ -173,7 +173,7 @@ fn clippy() -> Result<(), Failure> {
     // Without its default feature libFuzzer is not built, which takes longer than everything else in it.
     let fuzz = ["clippy", FUZZ, "--no-default-features"];
     shell::run(&mut cargo(fuzz.into_iter().chain(deny)))?;
-    let load = ["clippy", BENCH, LOAD, "--all-targets"];
+    let load = ["clippy", BENCH, PLAN, LOAD, "--all-targets"];
     shell::run(&mut cargo(load.into_iter().chain(deny)))
 }
 
@@ -183,6 +183,7 @@ const FUZZ: &str = "--manifest-path=fuzz/Cargo.toml";
 /// What the library is measured with is another one. Of that only the runner is checked, which draws conclusions from
 /// numbers: building the peers would take longer than everything else here.
 const BENCH: &str = "--manifest-path=bench/Cargo.toml";
+const PLAN: &str = "--package=plan";
 const LOAD: &str = "--package=load";
 
 fn features() -> Result<(), Failure> {
@@ -227,7 +228,7 @@ fn test() -> Result<(), Failure> {
     );
     let databases = Databases::start()?;
     output::run_and_search(databases.export(&mut command))?;
-    shell::run(&mut cargo(["test", BENCH, LOAD]))
+    shell::run(&mut cargo(["test", BENCH, PLAN, LOAD]))
 }
 
 fn doctest() -> Result<(), Failure> {

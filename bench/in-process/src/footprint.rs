@@ -1,6 +1,8 @@
 use subjects::{Failure, Kind, Subject};
 
-use crate::{scenario::Scenario, service::Service};
+use plan::Scenario;
+
+use crate::service::Service;
 
 /// Sessions that are made to be weighed.
 const SESSIONS: u32 = 100_000;

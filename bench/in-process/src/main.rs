@@ -8,16 +8,15 @@ mod footprint;
 mod jar;
 mod measure;
 mod report;
-mod scenario;
 mod service;
-mod shuffle;
 
 use std::{collections::BTreeMap, process::ExitCode};
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+use plan::Scenario;
 use subjects::{Failure, Kind, Subject};
 
-use crate::{measure::Plan, report::Report, scenario::Scenario};
+use crate::{measure::Plan, report::Report};
 
 #[derive(Debug, Parser)]
 #[command(about = "Measures what a request costs in each subject, without a network")]
@@ -26,7 +25,7 @@ struct Arguments {
     #[arg(long)]
     subject: Vec<String>,
     /// Only this scenario; may be given more than once.
-    #[arg(long)]
+    #[arg(long, value_parser = Scenario::named)]
     scenario: Vec<Scenario>,
     /// Few rounds, for a first look.
     #[arg(long)]
@@ -72,7 +71,7 @@ fn one(arguments: &Arguments, iterations: u32) -> Result<(), Failure> {
 fn all(arguments: &Arguments) -> Result<(), Failure> {
     let subjects = arguments.subjects()?;
     let scenarios = match &arguments.scenario[..] {
-        [] => Scenario::value_variants(),
+        [] => &Scenario::ALL,
         some => some,
     };
     let (rounds, requests) = match arguments.quick {

@@ -16,7 +16,7 @@ pub(crate) struct Report {
 #[derive(Serialize)]
 struct Line {
     subject: &'static str,
-    scenario: String,
+    scenario: &'static str,
     ns: f64,
     ns_low: f64,
     ns_high: f64,

@@ -11,6 +11,7 @@ use axum::{
         header::{COOKIE, HOST, SET_COOKIE, USER_AGENT},
     },
 };
+use plan::Scenario;
 use subjects::{
     Entry, Failure, Subject,
     actix::{Called, Running, Ways},
@@ -21,7 +22,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use crate::{jar::Jar, scenario::Scenario};
+use crate::jar::Jar;
 
 /// A subject that is open, called as the server's connections call it.
 pub(crate) struct Service {
@@ -70,7 +71,7 @@ impl Service {
         scenario: Scenario,
         count: u32,
     ) -> Result<Option<Requests>, Failure> {
-        let visitors = match scenario.uses_up_sessions() {
+        let visitors = match scenario == Scenario::Login {
             true => count,
             false => count.min(VISITORS),
         };

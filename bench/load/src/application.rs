@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
+use plan::Shuffle;
+
 use crate::client::{Answer, Ask, Request, Visitor};
 use crate::closed::{Contest, Load};
 use crate::field::{Field, Launch};
 use crate::options::Options;
 use crate::results::Cell;
-use crate::scenario::Script;
-use crate::shuffle::Shuffle;
+use crate::script::Script;
 use crate::subject::{Family, Kind, Subject};
 
 /// A page that both have.

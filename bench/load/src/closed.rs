@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use plan::Shuffle;
+
 use crate::client::{Crowd, Tally, Until};
 use crate::field::Field;
 use crate::results::{Beside, Cell};
-use crate::scenario::Script;
-use crate::shuffle::Shuffle;
+use crate::script::Script;
 use crate::statistics::Summary;
 use crate::subject::Subject;
+use crate::turns::Turns;
 
 /// Subjects and what they are measured beside.
 pub(crate) struct Contest<'a> {
@@ -46,16 +48,13 @@ impl Contest<'_> {
     pub(crate) fn run(&self, field: &mut Field<'_>, shuffle: &mut Shuffle) -> Vec<Cell> {
         let mut references = Vec::new();
         let mut samples: Vec<Vec<(Sample, Sample)>> = vec![Vec::new(); self.others.len()];
-        let mut unfit = vec![false; self.others.len()];
+        let mut turns = Turns::of(self.others.len());
         for _ in 0..self.load.rounds {
-            let mut order: Vec<usize> = (0..self.others.len())
-                .filter(|place| !unfit[*place])
-                .collect();
-            shuffle.shuffle(&mut order);
+            let order = turns.next(shuffle);
             let mut before = self.measure(field, self.reference);
             references.extend(before.clone());
-            for turns in order.chunks(TURNS) {
-                let windows: Vec<_> = turns
+            for some in order.chunks(TURNS) {
+                let windows: Vec<_> = some
                     .iter()
                     .map(|place| (*place, self.measure(field, &self.others[*place])))
                     .collect();
@@ -64,7 +63,7 @@ impl Contest<'_> {
                 for (place, window) in windows {
                     match (window, between(before.as_ref(), after.as_ref())) {
                         (Some(window), Some(reference)) => samples[place].push((window, reference)),
-                        (None, _) => unfit[place] = true,
+                        (None, _) => turns.leave_out(place),
                         (Some(_), None) => {}
                     }
                 }

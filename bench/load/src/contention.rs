@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use plan::Shuffle;
+
 use crate::client::{Answer, Ask, Crowd, Request, Until, Visitor};
 use crate::field::Field;
 use crate::results::Contention;
-use crate::shuffle::Shuffle;
 use crate::statistics::Summary;
 use crate::subject::{Kind, Subject};
+use crate::turns::in_turn;
 
 const CONNECTIONS: usize = 64;
 
@@ -32,22 +34,13 @@ struct Sample {
 pub(crate) fn run(field: &mut Field<'_>, shuffle: &mut Shuffle, rounds: usize) -> Vec<Contention> {
     let mut subjects = field.running();
     subjects.retain(|subject| matches!(subject.kind, Kind::Memory | Kind::Store));
-    let mut samples: Vec<Vec<Sample>> = subjects.iter().map(|_| Vec::new()).collect();
-    let mut unfit = vec![false; subjects.len()];
-    for _ in 0..rounds {
-        let mut order: Vec<usize> = (0..subjects.len()).filter(|place| !unfit[*place]).collect();
-        shuffle.shuffle(&mut order);
-        for place in order {
-            let subject = &subjects[place];
-            match measure(field, subject) {
-                Ok(sample) => samples[place].push(sample),
-                Err(what) => {
-                    unfit[place] = true;
-                    field.trouble(subject, "contention", &what);
-                }
-            }
-        }
-    }
+    let samples = in_turn(rounds, subjects.len(), shuffle, |place| {
+        let subject = &subjects[place];
+        let sample = measure(field, subject);
+        sample
+            .inspect_err(|what| field.trouble(subject, "contention", what))
+            .ok()
+    });
     let lines = subjects.iter().zip(samples);
     lines
         .filter_map(|(subject, samples)| {

@@ -16,13 +16,13 @@ mod proxy;
 mod report;
 mod results;
 mod run;
-mod scenario;
+mod script;
 mod server;
-mod shuffle;
 mod statistics;
 mod stores;
 mod subject;
 mod trips;
+mod turns;
 
 use std::path::Path;
 use std::process::ExitCode;

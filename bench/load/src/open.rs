@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use plan::{Scenario, Shuffle};
+
 use crate::client::{Crowd, Tally};
 use crate::field::Field;
 use crate::results::Latency;
-use crate::scenario::Scenario;
-use crate::shuffle::Shuffle;
+use crate::script::script;
 use crate::statistics::{Summary, quantile};
 use crate::subject::Subject;
+use crate::turns::in_turn;
 
 /// A rate that leaves the server idle most of the time, and the connections it comes on.
 struct Rate {
@@ -47,27 +49,15 @@ pub(crate) fn run(
     window: Duration,
 ) -> Vec<Latency> {
     let subjects = field.running();
-    let mut samples: Vec<Vec<Sample>> = subjects.iter().map(|_| Vec::new()).collect();
-    let mut unfit = vec![false; subjects.len()];
-    for _ in 0..rounds {
-        let mut order: Vec<usize> = (0..subjects.len()).filter(|place| !unfit[*place]).collect();
-        shuffle.shuffle(&mut order);
-        for place in order {
-            let subject = &subjects[place];
-            match measure(field, subject, scenario, window) {
-                Ok(sample) => {
-                    if let Err(what) = sample.tally.all_right() {
-                        field.trouble(subject, &at(scenario), &what);
-                    }
-                    samples[place].push(sample);
-                }
-                Err(what) => {
-                    unfit[place] = true;
-                    field.trouble(subject, &at(scenario), &what);
-                }
-            }
+    let samples = in_turn(rounds, subjects.len(), shuffle, |place| {
+        let subject = &subjects[place];
+        let sample = measure(field, subject, scenario, window);
+        let right = sample.as_ref().map_err(Clone::clone);
+        if let Err(what) = right.and_then(|sample| sample.tally.all_right()) {
+            field.trouble(subject, &at(scenario), &what);
         }
-    }
+        sample.ok()
+    });
     let lines = subjects.iter().zip(&samples);
     lines
         .filter_map(|(subject, samples)| {
@@ -98,7 +88,7 @@ fn measure(
 ) -> Result<Sample, String> {
     let said = |error: std::io::Error| error.to_string();
     let rate = Rate::of(subject);
-    let script = scenario.script(subject.has_sessions());
+    let script = script(scenario, subject.has_sessions());
     let mut crowd = Crowd::connect(field.address(subject)?, rate.connections).map_err(said)?;
     for ask in &script.prepare {
         crowd.each(ask).map_err(said)?.all_right()?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::scenario::Scenario;
+use plan::Scenario;
 
 pub(crate) const USAGE: &str = "\
 Usage: load [OPTION]…
@@ -76,11 +76,7 @@ impl Options {
                 "--only" => options.only.extend(value()?.split(',').map(str::to_owned)),
                 "--scenario" => {
                     for name in value()?.split(',') {
-                        let found = Scenario::named(name);
-                        options.scenarios.push(found.ok_or_else(|| {
-                            let names = Scenario::ALL.map(Scenario::name).join(", ");
-                            format!("there is no scenario {name:?}, only {names}")
-                        })?);
+                        options.scenarios.push(Scenario::named(name)?);
                     }
                 }
                 "--part" => {

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{fs, io};
 
+use plan::{Scenario, Shuffle};
 use serde::de::DeserializeOwned;
 
 use crate::closed::{Contest, Load};
@@ -13,8 +14,7 @@ use crate::field::{Field, Launch};
 use crate::options::{Options, Part};
 use crate::progress::Progress;
 use crate::results::{Cell, InProcess, Results, Run};
-use crate::scenario::Scenario;
-use crate::shuffle::Shuffle;
+use crate::script::script;
 use crate::stores::Stores;
 use crate::subject::{Database, Family, Subject};
 use crate::{application, contention, machine, open, trips};
@@ -227,7 +227,7 @@ fn requests(
             scenario: scenario.name(),
             reference,
             others: &others,
-            script: &|subject| scenario.script(subject.has_sessions()),
+            script: &|subject| script(scenario, subject.has_sessions()),
             load: match reference.python {
                 true => effort.python_load(),
                 false => effort.load(32),
@@ -266,7 +266,7 @@ fn drivers(
             scenario: scenario.name(),
             reference: floor,
             others: &others,
-            script: &|_| scenario.script(true),
+            script: &|_| script(scenario, true),
             load: effort.driver_load(),
         };
         cells.extend(contest.run(field, shuffle));

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use plan::Scenario;
+
 use crate::client::Crowd;
 use crate::field::Field;
 use crate::proxy::Proxy;
 use crate::results::RoundTrips;
-use crate::scenario::Scenario;
+use crate::script::script;
 use crate::server::Server;
 use crate::statistics::Summary;
 use crate::subject::{Database, Subject};
@@ -64,7 +66,7 @@ fn measure(
 /// The median of single requests: what a pool does now and then beside them is not counted.
 fn count(server: &Server, proxy: &Proxy, scenario: Scenario) -> Result<f64, String> {
     let said = |error: std::io::Error| error.to_string();
-    let script = scenario.script(true);
+    let script = script(scenario, true);
     let mut crowd = Crowd::connect(server.address(), 1).map_err(said)?;
     for ask in &script.prepare {
         crowd.one(ask).map_err(said)?.all_right()?;

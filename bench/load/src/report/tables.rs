@@ -1,7 +1,8 @@
 //! The tables.
 
+use plan::Scenario;
+
 use crate::results::{Cell, InProcessLine, Results, cell};
-use crate::scenario::Scenario;
 use crate::statistics::Summary;
 use crate::subject::Subject;
 

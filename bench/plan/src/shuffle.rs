@@ -1,16 +1,15 @@
-//! The order of subjects in a round: another each time, the same for the same seed.
-
-/// Steele, Lea and Flood's `SplitMix64`.
+/// The order of the subjects in a round: another each time, the same for the same seed. Steele, Lea and Flood's `SplitMix64`.
 #[derive(Clone, Debug)]
-pub(crate) struct Shuffle(u64);
+pub struct Shuffle(u64);
 
 impl Shuffle {
-    pub(crate) fn seeded(seed: u64) -> Self {
+    /// Beginning with this number.
+    pub fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
     /// Fisher and Yates' shuffle.
-    pub(crate) fn shuffle<T>(&mut self, things: &mut [T]) {
+    pub fn shuffle<T>(&mut self, things: &mut [T]) {
         for last in (1..things.len()).rev() {
             let choices = last as u64 + 1;
             let chosen = usize::try_from(self.next() % choices).unwrap_or(last);
