@@ -1,6 +1,6 @@
 //! DynamoDB's API, as the emulator moto has it.
 
-use std::{io, path::PathBuf};
+use std::io;
 
 use crate::{
     Server, place,
@@ -15,7 +15,7 @@ use crate::{
 ///
 /// It is not installed, or could not be started.
 pub fn start() -> io::Result<Server> {
-    let python = python()?;
+    let python = place::python()?;
     Server::start("dynamodb", None, |port, _| {
         Ok(Recipe {
             name: "dynamodb",
@@ -53,18 +53,3 @@ pub(crate) const KIND: Kind = Kind {
     variable: "CLOAKROOM_TEST_DYNAMODB_URL",
     start,
 };
-
-/// The Python environment that the interop test makes: moto is one of its pinned packages.
-fn python() -> io::Result<PathBuf> {
-    let python = place::target()?.join("interop-venv/bin/python");
-    if python.is_file() {
-        return Ok(python);
-    }
-    Err(io::Error::new(
-        io::ErrorKind::NotFound,
-        format!(
-            "there is no {}: `cargo xtask test --only servers` makes it",
-            python.display()
-        ),
-    ))
-}

@@ -29,5 +29,6 @@ mod shared;
 mod template;
 mod watchdog;
 
+pub use place::python;
 pub use server::Server;
 pub use shared::{KINDS, Kind, unique};

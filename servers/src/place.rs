@@ -23,6 +23,25 @@ pub(crate) fn target() -> io::Result<PathBuf> {
     Ok(built_in.map_or_else(usual, Path::to_path_buf))
 }
 
+/// The Python of the environment that `cargo xtask test` makes, with Flask and the emulator of DynamoDB.
+///
+/// # Errors
+///
+/// It is not there yet.
+pub fn python() -> io::Result<PathBuf> {
+    let python = target()?.join("interop-venv/bin/python");
+    if python.is_file() {
+        return Ok(python);
+    }
+    Err(io::Error::new(
+        io::ErrorKind::NotFound,
+        format!(
+            "there is no {}: `cargo xtask test --only servers` makes it",
+            python.display()
+        ),
+    ))
+}
+
 /// Where folders of servers and templates are made: below the build folder, or in the system's temporary
 /// folder if `user` can't get there.
 pub(crate) fn parent(user: Option<User>) -> io::Result<PathBuf> {
