@@ -5,18 +5,22 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::repository;
-use crate::shell::{self, Failure, cargo, program};
+use crate::shell::{self, Failure, program};
+use crate::tool::Tool;
 
 /// The release that `deny.toml` is written for.
-const VERSION: &str = "0.20.2";
+const DENY: Tool = Tool {
+    name: "cargo-deny",
+    version: "0.20.2",
+    features: &[],
+};
 
 /// How long the list of known vulnerabilities may take to come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Licences, second versions and sources always; known vulnerabilities where their list can be had.
 pub(crate) fn check() -> Result<(), Failure> {
-    let tool = find_or_install()?;
+    let tool = DENY.find_or_install()?;
     shell::run(&mut deny(&tool, &["check", "licenses", "bans", "sources"]))?;
     // The list is a git repository (RustSec's advisory-db); the one from last time serves as well.
     let fetched = within(PATIENCE, &mut deny(&tool, &["fetch", "db"]));
@@ -46,35 +50,6 @@ fn deny(tool: &PathBuf, arguments: &[&str]) -> Command {
     let mut command = program(tool, ["--all-features"]);
     command.args(arguments);
     command
-}
-
-/// The tool on the `PATH`, or in the build folder from an earlier run, or now.
-fn find_or_install() -> Result<PathBuf, Failure> {
-    if let Some(tool) = shell::find("cargo-deny") {
-        return Ok(tool);
-    }
-    let root = repository::target().join("tools");
-    let tool = root.join("bin").join("cargo-deny");
-    if tool.is_file() {
-        return Ok(tool);
-    }
-    println!("   installing cargo-deny {VERSION} into {}", root.display());
-    // Unoptimised: compiling it is most of the work, running it takes a second.
-    let install = [
-        "install",
-        "cargo-deny",
-        "--version",
-        VERSION,
-        "--locked",
-        "--debug",
-        "--quiet",
-    ];
-    shell::run(cargo(install).arg("--root").arg(&root)).map_err(|failure| {
-        Failure::new(format!(
-            "{failure}: cargo-deny is missing; `cargo install cargo-deny`, then run this again"
-        ))
-    })?;
-    Ok(tool)
 }
 
 enum Ended {

@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use crate::repository;
 use crate::shell::Failure;
 
-/// Checks every Markdown file in the repository's top folder.
+/// Checks every Markdown file in the repository's top folder and in the guide.
 pub(crate) fn check() -> Result<(), Failure> {
     let root = repository::root();
     let tests = test_names(root);
     let mut wrong = Vec::new();
-    for document in files(root, "md", false) {
+    let guide = files(&root.join("docs/src"), "md", true);
+    for document in files(root, "md", false).into_iter().chain(guide) {
         let text = read(&document)?;
+        let folder = document.parent().unwrap_or(root);
         let name = document.strip_prefix(root).unwrap_or(&document).display();
         wrong.extend(
             named_tests(&text)
@@ -23,8 +25,13 @@ pub(crate) fn check() -> Result<(), Failure> {
         );
         wrong.extend(
             linked_files(&text)
-                .filter(|link| !root.join(link).exists())
+                .filter(|link| !folder.join(link).exists())
                 .map(|link| format!("{name} links to {link}, which does not exist")),
+        );
+        wrong.extend(
+            named_paths(&text)
+                .filter(|path| !root.join(path).exists())
+                .map(|path| format!("{name} names {path}, which does not exist")),
         );
     }
     wrong.extend(security_rows(&read(&root.join("SECURITY.md"))?));
@@ -42,6 +49,29 @@ fn named_tests(text: &str) -> impl Iterator<Item = &str> {
             && span
                 .bytes()
                 .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    })
+}
+
+/// The folders that documents name files in.
+const FOLDERS: [&str; 9] = [
+    "bench/",
+    "counts/",
+    "crates/",
+    "docs/",
+    "examples/",
+    "fuzz/",
+    "interop/",
+    "servers/",
+    "xtask/",
+];
+
+/// Code spans that are paths in the repository.
+fn named_paths(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2).filter(|span| {
+        FOLDERS.iter().any(|folder| span.starts_with(folder))
+            && span
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte))
     })
 }
 
@@ -170,6 +200,14 @@ mod tests {
         assert!(security_rows(&exempt).is_empty());
         let advisory = text + "| CVE-2020-1 | what | see above |\n";
         assert_eq!(security_rows(&advisory).len(), 1);
+    }
+
+    #[test]
+    fn paths_are_recognised_by_their_folder() {
+        let text =
+            "`docs/src`, `examples/no_such_thing.rs`, `src/main.rs`, `examples/*.rs`, `GET /docs/`";
+        let named: Vec<&str> = named_paths(text).collect();
+        assert_eq!(named, ["docs/src", "examples/no_such_thing.rs"]);
     }
 
     #[test]

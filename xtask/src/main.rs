@@ -8,12 +8,14 @@ mod databases;
 mod deny;
 mod documents;
 mod fuzz;
+mod guide;
 mod interop;
 mod output;
 mod python;
 mod repository;
 mod shell;
 mod test;
+mod tool;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,7 @@ Usage: cargo xtask COMMAND
   fuzz [--seconds N] [--keep] [TARGET]…
                          run each fuzz target, or the named ones, for N seconds (60 unless told), and
                          keep the inputs that reach what others do not in fuzz/corpus
+  guide                  build the guide in docs into target/guide, and check its links
   screenshots            photograph the tour into target/screenshots
   --list                 name the steps of `test`
   --help                 this text";
@@ -65,6 +68,7 @@ fn dispatch(arguments: &[&str]) -> Result<(), Failure> {
             let (seconds, keep, targets) = fuzz_arguments(rest)?;
             fuzz::run(seconds, keep, &targets)
         }
+        ["guide"] => guide::build(),
         ["screenshots"] => interop::screenshots(),
         ["--list" | "list"] => {
             test::list();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::databases::{self, Databases};
 use crate::shell::{self, Failure, cargo};
-use crate::{browser, counts, deny, documents, interop, output, python};
+use crate::{browser, counts, deny, documents, guide, interop, output, python};
 
 /// One check: what `--only` calls it, what it shows, the steps it needs done before, how it is done.
 struct Step {
@@ -33,6 +33,12 @@ const STEPS: &[Step] = &[
         about: "no dependency has an unfit licence, a second version or a known vulnerability",
         needs: &[],
         check: deny::check,
+    },
+    Step {
+        name: "guide",
+        about: "the guide builds, and every link in it leads somewhere",
+        needs: &[],
+        check: guide::check,
     },
     Step {
         name: "clippy",

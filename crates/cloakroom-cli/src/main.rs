@@ -5,6 +5,8 @@
 //! answer, 1 for a refusal, 2 for wrong use.
 
 mod decode;
+#[cfg(test)]
+mod documented;
 mod input;
 mod keygen;
 mod keys;
