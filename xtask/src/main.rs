@@ -7,6 +7,7 @@ mod counts;
 mod databases;
 mod deny;
 mod documents;
+mod follow;
 mod fuzz;
 mod guide;
 mod interop;
@@ -39,6 +40,7 @@ Usage: cargo xtask COMMAND
                          run each fuzz target, or the named ones, for N seconds (60 unless told), and
                          keep the inputs that reach what others do not in fuzz/corpus
   guide                  build the guide in docs into target/guide, and check its links
+  guide --follow         do what its first page says, in an empty folder with nothing of cargo's at hand
   screenshots            photograph the tour into target/screenshots
   --list                 name the steps of `test`
   --help                 this text";
@@ -69,6 +71,7 @@ fn dispatch(arguments: &[&str]) -> Result<(), Failure> {
             fuzz::run(seconds, keep, &targets)
         }
         ["guide"] => guide::build(),
+        ["guide", "--follow"] => follow::run(),
         ["screenshots"] => interop::screenshots(),
         ["--list" | "list"] => {
             test::list();

@@ -7,14 +7,24 @@ use clap::Parser;
 
 use crate::Arguments;
 
-/// The commands in the lines of consoles, each up to where another program or a file begins.
-fn commands(text: &str) -> impl Iterator<Item = &str> {
-    let lines = text.lines().filter_map(|line| line.strip_prefix("$ "));
-    lines
+/// The commands of this program that readers are told to type, each up to where another program or a file begins.
+fn commands(text: &str) -> Vec<&str> {
+    let mut shell = false;
+    let mut typed = Vec::new();
+    for line in text.lines() {
+        match line.strip_prefix("```") {
+            Some(language) => shell = language == "sh",
+            None if shell => typed.push(line),
+            None => typed.extend(line.strip_prefix("$ ")),
+        }
+    }
+    typed
+        .into_iter()
         .flat_map(|line| line.split("$(").flat_map(|part| part.split(['|', ';'])))
         .map(|part| part.split(['<', '>', ')', '#']).next().unwrap_or(part))
         .map(str::trim)
         .filter(|command| command.starts_with("cloakroom "))
+        .collect()
 }
 
 fn documents() -> Vec<PathBuf> {
@@ -43,21 +53,26 @@ fn every_command_in_the_documents_is_understood() {
 }
 
 #[test]
-fn commands_are_found_behind_prompts_in_pipes_and_in_substitutions() {
+fn commands_are_found_behind_prompts_in_blocks_in_pipes_and_in_substitutions() {
     let text = "\
+```console
 $ cloakroom keygen > key
-$ export SECRET_KEY=$(cloakroom keygen)
 $ echo '{}' | cloakroom cookie sign > cookie
-$ cloakroom cookie decode < cookie        # no key needed
-the cloakroom cookie";
-    let found: Vec<&str> = commands(text).collect();
+cloakroom is what it prints
+```
+the cloakroom cookie
+```sh
+cloakroom cookie decode < cookie        # no key needed
+export SECRET_KEY=$(cloakroom keygen)
+```
+cloakroom nothing";
     assert_eq!(
-        found,
+        commands(text),
         [
             "cloakroom keygen",
-            "cloakroom keygen",
             "cloakroom cookie sign",
-            "cloakroom cookie decode"
+            "cloakroom cookie decode",
+            "cloakroom keygen"
         ]
     );
 }
