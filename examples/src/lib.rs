@@ -1,6 +1,11 @@
 //! The pages of the guide, whose snippets run as tests of documentation. The programs beside this folder each show one
 //! thing: `cargo run --example counter` starts one.
 
+#![allow(
+    clippy::doc_markdown,
+    reason = "the pages are prose, not descriptions of items"
+)]
+
 /// A page is a module, so that a snippet that fails is named after its page.
 macro_rules! pages {
     ($($name:ident: $file:literal),+ $(,)?) => {
