@@ -1,6 +1,7 @@
 //! An example as a process of its own on a free port, and somebody who visits it.
 
 use std::env;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -22,9 +23,11 @@ impl Program {
     pub(crate) fn example(name: &str) -> Self {
         let test = env::current_exe().unwrap();
         let built = test.ancestors().nth(2).unwrap().join("examples").join(name);
+        let source = folder().join(name).with_extension("rs");
+        let age = |file: &Path| fs::metadata(file).and_then(|file| file.modified()).ok();
         assert!(
-            built.is_file(),
-            "{} is not built: `cargo build --package examples --examples` does it",
+            age(&built) >= age(&source),
+            "{} is not built: `cargo build --package examples --all-features --examples` does it",
             built.display()
         );
         Self::new(Command::new(built))
