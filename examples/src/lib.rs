@@ -13,9 +13,6 @@ macro_rules! pages {
             #[doc = include_str!(concat!("../../docs/src/", $file))]
             pub mod $name {}
         )+
-
-        /// The files of all pages with snippets.
-        pub const PAGES: &[&str] = &[$($file),+];
     };
 }
 
