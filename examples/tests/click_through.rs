@@ -9,6 +9,8 @@
 mod program;
 
 use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
 
 use http::StatusCode;
 use program::{Program, Visitor};
@@ -290,6 +292,44 @@ fn shared_with_flask_says_in_one_line_that_the_key_is_missing() {
 }
 
 #[test]
+fn observability_counts_for_prometheus_and_sends_spans_to_a_collector() {
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", collector.local_addr().unwrap());
+    let program = Program::example("observability")
+        .with("OTEL_EXPORTER_OTLP_ENDPOINT", &address)
+        .with("OTEL_BSP_SCHEDULE_DELAY", "10")
+        .start();
+    let mut alice = program.visitor();
+    for visits in 1..=3 {
+        let counted = format!("Number of visits: {visits}\n");
+        assert_eq!(alice.get("/").body, counted);
+    }
+    let numbers = alice.get("/metrics").body;
+    for line in [
+        r#"cloakroom_sessions_opened_total{place="sqlite",outcome="new"} 1"#,
+        r#"cloakroom_sessions_opened_total{place="sqlite",outcome="loaded"} 2"#,
+        r#"cloakroom_sessions_saved_total{place="sqlite",outcome="written"} 3"#,
+        r#"cloakroom_store_available{store="sqlite"} 1"#,
+    ] {
+        assert!(numbers.contains(line), "{line} is missing in\n{numbers}");
+    }
+    // The first spans that arrive, in protocol buffers: names stand in them as they are.
+    let (mut stream, _) = collector.accept().unwrap();
+    let mut received = Vec::new();
+    let mut buffer = [0; 4096];
+    while !contains(&received, b"cloakroom.open") {
+        let read = stream.read(&mut buffer).unwrap();
+        assert!(read > 0, "the collector got no span");
+        received.extend_from_slice(&buffer[..read]);
+    }
+    assert!(received.starts_with(b"POST /v1/traces HTTP/1.1"));
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|part| part == wanted)
+}
+
+#[test]
 fn every_example_is_in_these_tests_and_tells_how_to_start_it() {
     let tests = fs::read_to_string(program::folder().join("tests/click_through.rs")).unwrap();
     let mut names = Vec::new();
@@ -313,7 +353,7 @@ fn every_example_is_in_these_tests_and_tells_how_to_start_it() {
             names.push(name);
         }
     }
-    assert_eq!(names.len(), 11, "{names:?}");
+    assert_eq!(names.len(), 12, "{names:?}");
 }
 
 fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {

@@ -31,7 +31,10 @@ impl SessionId {
     /// more than any version of Flask-Session makes (36 for a UUID). Nothing else reaches a store.
     pub(crate) fn parse(prefix: &str, text: &[u8]) -> Option<Self> {
         let length = encoded_length(*ID_BYTES.start())..=encoded_length(*ID_BYTES.end());
-        // Looks at every byte whatever it finds, which compilers do for many at a time.
+        #[allow(
+            clippy::needless_bitwise_bool,
+            reason = "what looks at every byte whatever it finds is done for many at a time"
+        )]
         let legal = |legal, byte: &u8| {
             legal & (byte.is_ascii_alphanumeric() | (*byte == b'-') | (*byte == b'_'))
         };
