@@ -21,7 +21,8 @@ use cloakroom::{
 use servers::proxy::Proxy;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 use support::sql::{
-    HOUR, asks_to_migrate, counts_exactly, deletes_again_and_again, patient, recovers,
+    HOUR, asks_to_migrate, counts_exactly, deletes_again_and_again, misses_the_expiry_index,
+    patient, recovers,
 };
 
 /// A schema of one test's own on the server that all share.
@@ -194,6 +195,13 @@ async fn eight_processes_that_migrate_at_once_make_one_table() {
     for task in tasks {
         task.await.unwrap().unwrap();
     }
+}
+
+#[tokio::test]
+async fn the_index_that_flask_session_does_not_make_is_missed_until_it_is_made() {
+    let schema = Schema::new("index").await;
+    schema.run(FLASK_TABLE).await;
+    misses_the_expiry_index(schema.unmigrated().await).await;
 }
 
 #[tokio::test]

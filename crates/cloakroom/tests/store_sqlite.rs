@@ -16,7 +16,10 @@ use cloakroom::{
     },
 };
 use sqlx::{Connection, Executor, Row, SqliteConnection};
-use support::sql::{HOUR, Rows, asks_to_migrate, counts_exactly, deletes_again_and_again, patient};
+use support::sql::{
+    HOUR, Rows, asks_to_migrate, counts_exactly, deletes_again_and_again, misses_the_expiry_index,
+    patient,
+};
 use tempfile::TempDir;
 
 /// What SQLAlchemy writes for Flask-Session's model.
@@ -172,6 +175,13 @@ async fn p2_the_table_is_the_one_that_flask_session_makes() {
         columns.push(rows);
     }
     assert_eq!(columns[0], columns[1]);
+}
+
+#[tokio::test]
+async fn the_index_that_flask_session_does_not_make_is_missed_until_it_is_made() {
+    let file = File::new();
+    file.neighbour().await.execute(FLASK_TABLE).await.unwrap();
+    misses_the_expiry_index(SqliteStore::connect(&file.url()).await.unwrap()).await;
 }
 
 #[tokio::test]

@@ -12,8 +12,8 @@ use tokio::time::Sleep;
 use tracing::{Span, field::Empty};
 
 use super::{
-    Breaker, CreateError, Cursor, DeleteError, Driver, MemoryStore, Page, Prepared, Record,
-    ReplaceError, StoreError, TouchError,
+    Breaker, CreateError, Cursor, DeleteError, Driver, ExpiryIndex, MemoryStore, Page, Prepared,
+    Record, ReplaceError, StoreError, TouchError,
     breaker::{Circuit, Pass},
     error::Answer,
 };
@@ -221,6 +221,16 @@ impl Store {
         self.driver().prepare().await
     }
 
+    /// As [`Driver::expiry_index`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a time-out.
+    pub async fn expiry_index(&self) -> Result<ExpiryIndex, StoreError> {
+        self.limited("expiry_index", self.driver().expiry_index())
+            .await
+    }
+
     /// For what no request does, so that it need not be known which one it is.
     fn driver(&self) -> &dyn Erased {
         match &self.place {
@@ -351,6 +361,7 @@ trait Erased: Send + Sync {
         limit: usize,
     ) -> Boxed<'a, Result<Page, StoreError>>;
     fn prepare(&self) -> Boxed<'_, Result<Prepared, StoreError>>;
+    fn expiry_index(&self) -> Boxed<'_, Result<ExpiryIndex, StoreError>>;
 }
 
 impl<D: Driver> Erased for D {
@@ -413,5 +424,9 @@ impl<D: Driver> Erased for D {
 
     fn prepare(&self) -> Boxed<'_, Result<Prepared, StoreError>> {
         Box::pin(Driver::prepare(self))
+    }
+
+    fn expiry_index(&self) -> Boxed<'_, Result<ExpiryIndex, StoreError>> {
+        Box::pin(Driver::expiry_index(self))
     }
 }

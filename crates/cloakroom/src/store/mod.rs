@@ -284,6 +284,27 @@ pub trait Driver: Send + Sync + 'static {
     fn prepare(&self) -> impl Future<Output = Result<Prepared, StoreError>> + Send {
         async { Ok(Prepared::NothingNeeded) }
     }
+
+    /// Whether there is an index of the times at which entries expire, for stores that search by them. For operators:
+    /// no request asks.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store could not be asked.
+    fn expiry_index(&self) -> impl Future<Output = Result<ExpiryIndex, StoreError>> + Send {
+        async { Ok(ExpiryIndex::NotNeeded) }
+    }
+}
+
+/// Whether a store finds what has expired without looking at everything: see [`Driver::expiry_index`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ExpiryIndex {
+    /// A store of this kind needs none.
+    NotNeeded,
+    /// It is there.
+    Present,
+    /// It is missing, so each removal of what has expired reads the whole table.
+    Missing,
 }
 
 /// What [`Driver::prepare`] came to.

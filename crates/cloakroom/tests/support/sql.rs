@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use cloakroom::{
     Clock,
-    store::{CreateError, Driver, ReplaceError, Store, StoreErrorKind},
+    store::{CreateError, Driver, ExpiryIndex, ReplaceError, Store, StoreErrorKind},
 };
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -55,6 +55,14 @@ pub(crate) async fn asks_to_migrate(store: &Store) {
     let error = store.load("session:a").await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Refused, "{error}");
     assert!(error.to_string().contains("migrate()"), "{error}");
+}
+
+/// A table that Flask-Session made has no index of its times; migrating it makes one.
+pub(crate) async fn misses_the_expiry_index(driver: impl Driver) {
+    let store = patient(driver);
+    assert_eq!(store.expiry_index().await.unwrap(), ExpiryIndex::Missing);
+    store.prepare().await.unwrap();
+    assert_eq!(store.expiry_index().await.unwrap(), ExpiryIndex::Present);
 }
 
 /// What the table holds: `(session_id, data, expiry)`, as text where the database has its own types.

@@ -34,6 +34,12 @@ pub(super) trait Dialect: Send + Sync + 'static {
     /// Runs the table's migration on a connection of its own.
     fn migrate(&self, table: &Table) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
+    /// Whether there is an index that begins with `expiry`.
+    fn has_expiry_index(
+        connection: &mut Self::Connection,
+        table: &Table,
+    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
+
     /// The rows that `load` selects: `session_id`, `data`, `expiry`.
     fn rows(
         connection: &mut Self::Connection,

@@ -157,6 +157,12 @@ macro_rules! store_methods {
                 self.0.list(prefix, from, limit).await
             }
 
+            async fn expiry_index(
+                &self,
+            ) -> Result<$crate::store::ExpiryIndex, $crate::store::StoreError> {
+                self.0.expiry_index().await
+            }
+
             async fn prepare(&self) -> Result<$crate::store::Prepared, $crate::store::StoreError> {
                 self.migrate().await?;
                 Ok($crate::store::Prepared::Ready)

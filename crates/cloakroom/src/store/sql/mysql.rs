@@ -185,6 +185,18 @@ impl Dialect for MySql {
         }
     }
 
+    async fn has_expiry_index(
+        connection: &mut MySqlConnection,
+        table: &Table,
+    ) -> Result<bool, sqlx::Error> {
+        let found = sqlx::query(
+            "SELECT 1 FROM information_schema.statistics WHERE table_schema = DATABASE()
+             AND table_name = ? AND seq_in_index = 1 AND column_name = 'expiry' LIMIT 1",
+        );
+        let found = found.bind(table.name().to_owned());
+        Ok(found.fetch_optional(connection).await?.is_some())
+    }
+
     calls!(bind_one, expiry);
 
     async fn transaction(connection: &mut MySqlConnection, step: Step) -> Result<(), sqlx::Error> {

@@ -161,6 +161,20 @@ impl Dialect for Postgres {
         Ok(())
     }
 
+    async fn has_expiry_index(
+        connection: &mut PgConnection,
+        table: &Table,
+    ) -> Result<bool, sqlx::Error> {
+        let found = sqlx::query(
+            "SELECT 1 FROM pg_catalog.pg_index AS list JOIN pg_catalog.pg_attribute AS first
+             ON first.attrelid = list.indrelid AND first.attnum = list.indkey[0]
+             WHERE list.indrelid = to_regclass($1) AND first.attname = 'expiry'
+             AND list.indisvalid AND list.indpred IS NULL LIMIT 1",
+        );
+        let found = found.bind(table.quoted());
+        Ok(found.fetch_optional(connection).await?.is_some())
+    }
+
     calls!(bind_one, expiry);
 
     async fn transaction(connection: &mut PgConnection, step: Step) -> Result<(), sqlx::Error> {

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     Clock,
     store::{
-        CreateError, Cursor, DeleteError, Listed, MAX_KEY, Page, Record, ReplaceError, StoreError,
-        TouchError,
+        CreateError, Cursor, DeleteError, ExpiryIndex, Listed, MAX_KEY, Page, Record, ReplaceError,
+        StoreError, TouchError,
     },
 };
 
@@ -285,6 +285,18 @@ impl<D: Dialect> Sessions<D> {
         };
         let deleted = self.within(deleted).await?;
         Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
+    }
+
+    pub(super) async fn expiry_index(&self) -> Result<ExpiryIndex, StoreError> {
+        self.within(async {
+            let mut lease = self.pool.lease(Access::Read).await?;
+            let found = D::has_expiry_index(lease.connection(), &self.table).await;
+            Ok(match lease.settle(found)? {
+                true => ExpiryIndex::Present,
+                false => ExpiryIndex::Missing,
+            })
+        })
+        .await
     }
 
     pub(super) async fn list(

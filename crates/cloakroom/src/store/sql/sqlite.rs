@@ -146,6 +146,18 @@ impl Dialect for Sqlite {
         Ok(())
     }
 
+    async fn has_expiry_index(
+        connection: &mut SqliteConnection,
+        table: &Table,
+    ) -> Result<bool, sqlx::Error> {
+        let found = sqlx::query(
+            "SELECT 1 FROM pragma_index_list(?1) AS list, pragma_index_info(list.name) AS info
+             WHERE list.partial = 0 AND info.seqno = 0 AND info.name = 'expiry' LIMIT 1",
+        );
+        let found = found.bind(table.name().to_owned());
+        Ok(found.fetch_optional(connection).await?.is_some())
+    }
+
     calls!(bind_one, expiry);
 
     async fn transaction(connection: &mut SqliteConnection, step: Step) -> Result<(), sqlx::Error> {

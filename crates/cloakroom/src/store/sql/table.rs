@@ -31,6 +31,11 @@ impl Table {
         Ok(())
     }
 
+    /// The table's name alone, to look it up with.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The table's name as statements write it.
     pub(super) fn quoted(&self) -> String {
         let quote = self.quote;
