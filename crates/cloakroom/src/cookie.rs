@@ -24,6 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod date;
 mod domain;
 mod error;
 mod find;
@@ -32,6 +33,7 @@ mod prepare;
 mod punycode;
 mod quote;
 mod read;
+mod received;
 mod rules;
 mod same_site;
 mod scan;
@@ -45,4 +47,6 @@ pub use write::{Cookie, SetCookie};
 
 pub(crate) use find::find_all;
 pub(crate) use prepare::PreparedCookie;
+pub(crate) use received::{Dropped, Received};
+pub(crate) use rules::PrefixRule;
 pub(crate) use write::insert_set_cookie;

@@ -261,6 +261,7 @@ mod clock;
 mod config;
 pub mod cookie;
 mod csrf_token;
+pub mod doctor;
 mod error;
 pub mod flask_login;
 pub mod format;
@@ -290,8 +291,8 @@ pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
 pub use manager::{SessionManager, SessionReport};
 pub use secret::{
-    KeyRing, KeyState, KeyUsage, KeyWatcher, Keys, KeysError, Reloaded, ScheduledKey, SecretKey,
-    SecretKeyError,
+    KeyFile, KeyRing, KeyState, KeyUsage, KeyWatcher, Keys, KeysError, Reloaded, ScheduledKey,
+    SecretKey, SecretKeyError,
 };
 pub use session::{
     Event, EventKind, Flash, Handle, HandleError, Key, Login, PendingUser, Protection, Refusal,

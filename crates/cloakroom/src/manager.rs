@@ -24,7 +24,7 @@ use crate::{
     ConfigError, Error, caches,
     config::{FlaskSettings, Profile, Refresh, SessionConfig},
     cookie::{CookieError, PreparedCookie, Rules, find_all, insert_set_cookie},
-    metrics,
+    doctor, metrics,
     secret::{KeyUsage, Keys},
     session::{Backend, Entries, Event, EventKind, Protection, Refusal, Session, Status},
     store::Store,
@@ -126,9 +126,7 @@ impl SessionManager {
             config.encrypted.refuse_unheeded()?;
         }
         let sessions = CookieSessions::new(protection, keys, config)?;
-        Ok(Self {
-            room: Room::Cookie(Arc::new(sessions)),
-        })
+        Ok(Self::looked_over(Room::Cookie(Arc::new(sessions))))
     }
 
     /// Sessions in a store: the browser has an id, the store the rest. Flask-Session's own entries or, with
@@ -142,9 +140,13 @@ impl SessionManager {
         #[cfg(feature = "encrypted")]
         config.encrypted.refuse_unheeded()?;
         let sessions = StoredSessions::new(store.into(), config)?;
-        Ok(Self {
-            room: Room::Store(Arc::new(sessions)),
-        })
+        Ok(Self::looked_over(Room::Store(Arc::new(sessions))))
+    }
+
+    fn looked_over(room: Room) -> Self {
+        let manager = Self { room };
+        doctor::at_start(&manager);
+        manager
     }
 
     /// Sessions where Flask's settings say: with `SESSION_TYPE` in that store, else in a signed cookie.
@@ -336,10 +338,9 @@ impl SessionManager {
     /// After a rotation this says when the old key can go: when no server has opened a session with it for
     /// a session lifetime. [`Keys`] says how to rotate.
     pub fn key_usage(&self) -> Vec<KeyUsage> {
-        match &self.room {
-            Room::Cookie(sessions) => sessions.key_usage(),
-            Room::Store(sessions) => sessions.key_usage(),
-        }
+        let now = self.config().clock.unix_seconds();
+        let usage = self.keys().map(|keys| keys.usage_at(now));
+        usage.unwrap_or_default()
     }
 
     /// The session of a cookie value: for tests, tools and inspectors.
@@ -438,6 +439,27 @@ impl SessionManager {
             Room::Cookie(sessions) => sessions.place(),
             Room::Store(sessions) => sessions.place(),
         }
+    }
+
+    /// The keys that sign or encrypt, where there are any.
+    pub(crate) fn keys(&self) -> Option<&Keys> {
+        match &self.room {
+            Room::Cookie(sessions) => Some(sessions.keys()),
+            Room::Store(sessions) => sessions.keys(),
+        }
+    }
+
+    /// How the session in the cookie is protected; none if it is in a store.
+    pub(crate) fn protection(&self) -> Option<Protection> {
+        match &self.room {
+            Room::Cookie(sessions) => Some(sessions.protection),
+            Room::Store(_) => None,
+        }
+    }
+
+    /// The cookie's attributes but for its expiry, as the header has them.
+    pub(crate) fn cookie_attributes(&self) -> String {
+        self.cookie().attributes()
     }
 
     fn cookie(&self) -> &PreparedCookie {

@@ -23,9 +23,10 @@ use std::{
 
 use axum::{Router, body::Body, routing::get};
 use cloakroom::{
-    Clock, Cookie, Cookies, Error, FlaskSettings, Handle, Key, KeyRing, Keys, Layout, Login,
-    PendingUser, Refresh, ScheduledKey, SecretKey, Session, SessionConfig, SessionLayer,
+    Clock, Cookie, Cookies, Error, FlaskSettings, Handle, Key, KeyFile, KeyRing, Keys, Layout,
+    Login, PendingUser, Refresh, ScheduledKey, SecretKey, Session, SessionConfig, SessionLayer,
     SessionManager, Typed, User, Value,
+    doctor::{Exchange, Site, check_site},
     format::{Serialization, TaggedJson},
     store::{
         CreateError, DeleteError, Driver, MemoryStore, ReplaceError, Store, StoreError, TouchError,
@@ -395,7 +396,54 @@ fn s09_keys_with_times_show_nothing_secret() {
             Err(error) => watch.tell(&error),
         }
     }
+    let mut key_file = KeyFile::new(folder.path().join("new"));
+    let lasting = ScheduledKey::new("four", watch.key("a key in a file"));
+    key_file.save(vec![lasting.clone()]).unwrap();
+    watch.show(&key_file);
+    watch.show(&KeyFile::read(folder.path().join("new")).unwrap());
+    watch.tell(&key_file.save(vec![lasting.clone(), lasting]).unwrap_err());
+    watch.tell(
+        &KeyFile::new(folder.path().join("new"))
+            .save(Vec::new())
+            .unwrap_err(),
+    );
     watch.assert_clean("keys with times");
+}
+
+#[test]
+fn s09_what_the_doctor_looks_at_and_finds_shows_nothing_secret() {
+    let watch = Watch::get();
+    let mut headers = HeaderMap::new();
+    for cookie in [
+        format!("a=0123456789{}", watch.secret("a cookie of another site")),
+        format!("session={}", "v".repeat(5000)),
+        format!("{}; Path=/", watch.secret("a cookie without a name")),
+    ] {
+        let cookie = HeaderValue::from_bytes(cookie.as_bytes()).unwrap();
+        headers.append(header::SET_COOKIE, cookie);
+    }
+    watch.secrets.add("an id in a URL", "an-id-in-a-url");
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public"));
+    let page = Exchange {
+        uri: "https://shop.example/page;jsessionid=an-id-in-a-url?token=an-id-in-a-url"
+            .parse()
+            .unwrap(),
+        with_cookies: true,
+        status: http::StatusCode::OK,
+        headers,
+        body: watch.secret("a page").into(),
+    };
+    watch.show(&page);
+    let checkup = check_site(&[page], None);
+    assert!(!checkup.findings().is_empty());
+    watch.show(&checkup);
+    for finding in checkup.findings() {
+        watch.display(finding);
+    }
+    let weak = SecretKey::new(&watch.secret("a short key")[..5]).unwrap();
+    let manager = SessionManager::signed(weak, SessionConfig::default()).unwrap();
+    watch.show(&manager.checkup(&Site::unknown()));
+    watch.assert_clean("the doctor");
 }
 
 /// Flask-WTF's tokens and Flask-Login's remembered logins.
@@ -842,7 +890,11 @@ const SHOWN: &[&str] = &[
     "OpenError",
     "Opened",
     "Purpose",
+    "KeyFile",
     "ScheduledKey",
+    "Checkup",
+    "Exchange",
+    "Finding",
     "SealError",
     "Sealer",
     "Listed",
@@ -922,6 +974,9 @@ const DATA: &[&str] = &[
     "Outcome",
     "PlainJson",
     "Prepared",
+    "ExpiryIndex",
+    "Severity",
+    "Site",
     "Refresh",
     "Report",
     "Rules",

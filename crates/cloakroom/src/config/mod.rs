@@ -75,6 +75,7 @@ pub struct SessionConfig {
     pub(crate) stored: StoreSettings,
     pub(crate) observer: Observer,
     pub(crate) user_sessions: Option<UserSessions>,
+    pub(crate) checkup_at_start: bool,
     #[cfg(feature = "encrypted")]
     pub(crate) encrypted: EncryptedSettings,
 }
@@ -140,6 +141,7 @@ impl Default for SessionConfig {
             stored: StoreSettings::default(),
             observer: Observer::default(),
             user_sessions: None,
+            checkup_at_start: true,
             #[cfg(feature = "encrypted")]
             encrypted: EncryptedSettings::default(),
         }
@@ -328,6 +330,13 @@ impl SessionConfig {
     /// ```
     pub fn on_event(mut self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.observer = Observer::new(observer);
+        self
+    }
+
+    /// Whether debug builds look these settings over when a manager is made of them, once in a process, and log what
+    /// they find under `cloakroom::doctor`; yes unless set. Release builds never do. See [`doctor`](crate::doctor).
+    pub fn checkup_at_start(mut self, checkup: bool) -> Self {
+        self.checkup_at_start = checkup;
         self
     }
 

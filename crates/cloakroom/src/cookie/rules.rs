@@ -128,35 +128,61 @@ const PREFIXES: [Prefix; 4] = [
     },
 ];
 
-fn check_prefix(attributes: &Attributes<'_>) -> Result<(), CookieError> {
-    let found = PREFIXES.iter().find_map(|prefix| {
-        let start = attributes.name.get(..prefix.text.len())?;
+/// What a prefix asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PrefixRule {
+    Secure,
+    HttpOnly,
+    NoDomain,
+    RootPath,
+}
+
+fn prefix_of(name: &str) -> Option<(&str, &'static Prefix)> {
+    PREFIXES.iter().find_map(|prefix| {
+        let start = name.get(..prefix.text.len())?;
         start
             .eq_ignore_ascii_case(prefix.text)
             .then_some((start, prefix))
-    });
-    let Some((start, prefix)) = found else {
-        return Ok(());
+    })
+}
+
+/// The first rule that a cookie of such a name breaks, in whatever case the prefix is written.
+pub(super) fn broken_prefix(attributes: &Attributes<'_>) -> Option<(&'static str, PrefixRule)> {
+    let (_, prefix) = prefix_of(attributes.name)?;
+    let rule = if !attributes.secure {
+        PrefixRule::Secure
+    } else if prefix.http_only && !attributes.http_only {
+        PrefixRule::HttpOnly
+    } else if prefix.host && attributes.domain.is_some() {
+        PrefixRule::NoDomain
+    } else if prefix.host && attributes.path != Some("/") {
+        PrefixRule::RootPath
+    } else {
+        return None;
     };
-    if start != prefix.text {
+    Some((prefix.text, rule))
+}
+
+fn check_prefix(attributes: &Attributes<'_>) -> Result<(), CookieError> {
+    if let Some((start, prefix)) = prefix_of(attributes.name)
+        && start != prefix.text
+    {
         return Err(CookieError::PrefixLookalike {
             name: attributes.name.to_owned(),
             prefix: prefix.text,
         });
     }
-    let requirement = if !attributes.secure {
-        "Secure: add .secure(true)"
-    } else if prefix.http_only && !attributes.http_only {
-        "HttpOnly: add .http_only(true)"
-    } else if prefix.host && attributes.domain.is_some() {
-        "to go without a Domain: remove .domain(…)"
-    } else if prefix.host && attributes.path != Some("/") {
-        "Path=/: remove .path(…) and .no_path()"
-    } else {
+    let Some((prefix, rule)) = broken_prefix(attributes) else {
         return Ok(());
     };
+    let requirement = match rule {
+        PrefixRule::Secure => "Secure: add .secure(true)",
+        PrefixRule::HttpOnly => "HttpOnly: add .http_only(true)",
+        PrefixRule::NoDomain => "to go without a Domain: remove .domain(…)",
+        PrefixRule::RootPath => "Path=/: remove .path(…) and .no_path()",
+    };
     Err(CookieError::PrefixRequirement {
-        prefix: prefix.text,
+        prefix,
         requirement,
     })
 }

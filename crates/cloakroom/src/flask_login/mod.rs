@@ -41,7 +41,7 @@
 //! - Ask for the password again where it matters, unless [`Visitor::is_fresh`].
 
 mod client;
-mod remember_token;
+pub(crate) mod remember_token;
 mod visitor;
 
 use std::{borrow::Cow, sync::Arc, time::Duration};

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     hexadecimal::hexadecimal,
-    secret::{Keys, Prepared},
+    secret::{KeyRing, Keys, Prepared},
     token::{
         Leniency, base64,
         signed::{Digest, KeyDerivation, Signer, SignerOptions},
@@ -17,15 +17,8 @@ pub(super) struct RememberTokens(Arc<Prepared<Signer>>);
 const DIGITS: usize = 128;
 
 impl RememberTokens {
-    /// The key itself signs: Flask-Login derives none.
     pub(super) fn new(keys: Keys, now: u64) -> Self {
-        let options = SignerOptions::default()
-            .digest(Digest::Sha512)
-            .key_derivation(KeyDerivation::None);
-        let signer = Prepared::new(keys, now, move |ring| {
-            Signer::with_options(ring.clone(), "", &options)
-        });
-        Self(Arc::new(signer))
+        Self(Arc::new(Prepared::new(keys, now, signer)))
     }
 
     pub(super) fn sign(&self, user_id: &str, now: u64) -> String {
@@ -37,11 +30,9 @@ impl RememberTokens {
 
     /// The user id, if one of the keys signed it. An id may hold a `|`, a digest never does.
     pub(super) fn verify<'t>(&self, token: &'t str, now: u64) -> Option<&'t str> {
-        let (user_id, digest) = token.rsplit_once('|')?;
-        let signature = base64::encode(&digest_bytes(digest)?);
+        let (user_id, signed) = as_signed(token)?;
         // The signer compares in constant time.
         let signer = self.0.at(now);
-        let signed = format!("{user_id}.{signature}");
         let (_, key_index) = signer.value.unsign_with_key(signed.as_bytes()).ok()?;
         signer.verified(key_index, now);
         Some(user_id)
@@ -52,6 +43,21 @@ impl fmt::Debug for RememberTokens {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("RememberTokens")
     }
+}
+
+/// The key itself signs: Flask-Login derives none.
+pub(crate) fn signer(ring: &KeyRing) -> Signer {
+    let options = SignerOptions::default()
+        .digest(Digest::Sha512)
+        .key_derivation(KeyDerivation::None);
+    Signer::with_options(ring.clone(), "", &options)
+}
+
+/// The user id, and the token as a [`Signer`] writes it.
+pub(crate) fn as_signed(token: &str) -> Option<(&str, String)> {
+    let (user_id, digest) = token.rsplit_once('|')?;
+    let signature = base64::encode(&digest_bytes(digest)?);
+    Some((user_id, format!("{user_id}.{signature}")))
 }
 
 /// Python compares text, so capitals are another digest.

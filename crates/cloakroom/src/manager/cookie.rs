@@ -21,7 +21,7 @@ use crate::{
     format::Format,
     json::JsonError,
     metrics,
-    secret::{KeyUsage, Keys, Prepared},
+    secret::{Keys, Prepared},
     session::{
         Activity, Backend, Change, Commit, CookieCommit, Devices, Entries, EventKind, Home,
         Protection, Refusal, Session, State, Status, decide_cookie,
@@ -125,10 +125,9 @@ impl CookieSessions {
         seal.value.seal(&document, now, ttl, &self.config)
     }
 
-    /// What the keys do and have done.
-    pub(super) fn key_usage(&self) -> Vec<KeyUsage> {
-        let now = self.config.clock.unix_seconds();
-        self.seal.keys().usage_at(now)
+    /// The keys that sign or encrypt.
+    pub(super) fn keys(&self) -> &Keys {
+        self.seal.keys()
     }
 
     #[cfg(feature = "encrypted")]

@@ -27,7 +27,7 @@ use crate::{
     cookie::{PreparedCookie, Rules},
     format::Format,
     metrics,
-    secret::{KeyUsage, Keys, Prepared},
+    secret::{Keys, Prepared},
     session::{
         Backend, Commit, Devices, Entries, Entry, EventKind, Home, Refusal, Session, SessionId,
         State, Status, Stored,
@@ -190,15 +190,9 @@ impl StoredSessions {
         Ok((id, key_index != 0))
     }
 
-    /// What the keys that sign ids do and have done.
-    pub(super) fn key_usage(&self) -> Vec<KeyUsage> {
-        let usage = |keys: &Keys| keys.usage_at(self.config.clock.unix_seconds());
-        self.config
-            .stored
-            .id_keys
-            .as_ref()
-            .map(usage)
-            .unwrap_or_default()
+    /// The keys that sign ids, where they are signed.
+    pub(super) fn keys(&self) -> Option<&Keys> {
+        self.config.stored.id_keys.as_ref()
     }
 
     /// Whether nothing keeps an opening waiting, and a save nothing but other requests.

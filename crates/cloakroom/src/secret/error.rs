@@ -33,6 +33,32 @@ pub enum KeysError {
         /// The file's path.
         path: PathBuf,
     },
+    /// The file could not be replaced. The old one is as it was.
+    #[error("the key file {} could not be replaced; it is as it was", path.display())]
+    Unwritable {
+        /// The file's path.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// There is a file already where a new one was to be made.
+    #[error("there is a file {} already, and its keys may be in use", path.display())]
+    Exists {
+        /// The file's path.
+        path: PathBuf,
+    },
+    /// Somebody else changed the file since it was read.
+    #[error("somebody else changed the key file {} meanwhile; look at it and try again", path.display())]
+    ChangedMeanwhile {
+        /// The file's path.
+        path: PathBuf,
+    },
+    /// A secret is not text, and a key file holds nothing else.
+    #[error("key `{id}` is not text, so it cannot stand in a key file")]
+    NotText {
+        /// The key's id.
+        id: String,
+    },
     /// The text is not the JSON of a key file.
     #[error("{0}")]
     Format(JsonError),

@@ -16,13 +16,13 @@ use crate::{
 };
 
 /// A key file as it was read, which is not looked into yet.
-pub(super) struct KeyFile {
+pub(super) struct KeyText {
     path: PathBuf,
     text: Zeroizing<Vec<u8>>,
     readable_by_all: bool,
 }
 
-impl KeyFile {
+impl KeyText {
     pub(super) fn read(path: &Path) -> Result<Self, KeysError> {
         let path = path.to_owned();
         let read = File::open(&path).and_then(|file| {

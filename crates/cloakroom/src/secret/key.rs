@@ -5,9 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::published;
+use crate::hexadecimal::hexadecimal;
 
 /// One secret key: Flask's `SECRET_KEY`.
 ///
@@ -131,6 +134,17 @@ impl SecretKey {
     /// The bytes of the key, to store a [generated](Self::generate) one. Do not log them.
     pub fn expose_secret(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Eight hexadecimal digits that differ between keys, to compare those of two servers by: the beginning of an
+    /// HMAC-SHA256 under the key. It says nothing about a key that cannot be guessed.
+    pub fn fingerprint(&self) -> String {
+        // A key of any length will do for an HMAC.
+        let Ok(mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
+            return String::new();
+        };
+        let digest = mac.chain_update(b"cloakroom key fingerprint").finalize();
+        hexadecimal(&digest.into_bytes()[..4])
     }
 
     fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Result<Self, SecretKeyError> {

@@ -12,8 +12,8 @@ use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
 use super::{
-    KeyRing, KeyUsage, KeysError, ScheduledKey, SecretKey,
-    file::{KeyFile, parse},
+    KeyRing, KeyUsage, KeysError, ScheduledKey, SecretKey, SecretKeyError,
+    file::{KeyText, parse},
     schedule::{MAX_KEYS, Phase, Schedule},
 };
 use crate::Clock;
@@ -121,7 +121,7 @@ impl Keys {
     /// [`KeysError`], naming the file, and the key where there is one.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeysError> {
         let path = path.as_ref().to_owned();
-        let file = KeyFile::read(&path)?;
+        let file = KeyText::read(&path)?;
         let content = file.digest();
         let schedule = schedule(&file, &path)?;
         Ok(Self::new(schedule, Source::File { path, content }))
@@ -179,7 +179,7 @@ impl Keys {
         let Source::File { path, content } = &mut *source else {
             return Ok(Reloaded::Unchanged);
         };
-        let file = KeyFile::read(path)?;
+        let file = KeyText::read(path)?;
         let found = file.digest();
         if found == *content {
             return Ok(Reloaded::Unchanged);
@@ -261,6 +261,11 @@ impl Keys {
             .collect()
     }
 
+    /// The keys in use at a time that can be guessed, and why.
+    pub(crate) fn weak_at(&self, unix_seconds: u64) -> Vec<(String, SecretKeyError)> {
+        self.0.current.load().schedule.weak_at(unix_seconds)
+    }
+
     /// What is made with the keys lives so long.
     pub(crate) fn serve(&self, lifetime: Duration) {
         let lifetime = lifetime.as_secs();
@@ -321,7 +326,7 @@ fn warn_of_early_ends(schedule: &Schedule, lifetime: u64) {
     }
 }
 
-fn schedule(file: &KeyFile, path: &Path) -> Result<Schedule, KeysError> {
+fn schedule(file: &KeyText, path: &Path) -> Result<Schedule, KeysError> {
     file.keys()
         .and_then(Schedule::new)
         .map_err(|error| error.found_in(format!("file {}", path.display())))

@@ -4,9 +4,10 @@
 mod error;
 mod file;
 mod key;
+mod key_file;
 mod keys;
 mod prepared;
-mod published;
+pub(crate) mod published;
 mod ring;
 mod schedule;
 mod usage;
@@ -14,6 +15,7 @@ mod watch;
 
 pub use error::KeysError;
 pub use key::{SecretKey, SecretKeyError};
+pub use key_file::KeyFile;
 pub use keys::{Keys, Reloaded};
 pub(crate) use prepared::Prepared;
 pub use ring::KeyRing;

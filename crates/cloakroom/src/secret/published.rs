@@ -10,6 +10,11 @@ pub(super) fn contains(key: &[u8]) -> bool {
         .fold(false, |found, entry| found | equal(key, entry))
 }
 
+/// All of them, to try on a cookie.
+pub(crate) fn all() -> impl Iterator<Item = &'static [u8]> {
+    PUBLISHED.iter().copied()
+}
+
 fn equal(key: &[u8], entry: &[u8]) -> bool {
     let other_length = u8::from(key.len() != entry.len());
     let difference = key
@@ -67,6 +72,7 @@ const PUBLISHED: &[&[u8]] = &[
     b"insecure-secret-key",
     b"it is a secret",
     b"key",
+    // The README of express-session.
     b"keyboard cat",
     b"my precious",
     b"my secret",
@@ -178,6 +184,31 @@ const PUBLISHED: &[&[u8]] = &[
     b"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
     // A much copied Flask video course.
     b"5791628bb0b13ce0c676dfde280ba245",
+    // Django: the settings of its own test suite.
+    b"django_tests_secret_key",
+    // Koa's documentation of `app.keys`, and the README of koa-session.
+    b"im a newer secret",
+    b"i like turtle",
+    b"some secret hurr",
+    // The READMEs of @fastify/session, @fastify/secure-session and iron-session.
+    b"a secret with minimum length of 32 characters",
+    b"averylogphrasebiggerthanthirtytwochars",
+    b"complex_password_at_least_32_characters_long",
+    // The API documentation of @hapi/cookie.
+    b"password-should-be-32-characters",
+    // Tornado's guide to authentication.
+    b"__TODO:_GENERATE_YOUR_OWN_RANDOM_VALUE_HERE__",
+    // aiohttp-session's documentation, and Pyramid's.
+    b"Thirty  two  length  bytes  key.",
+    b"itsaseekreet",
+    // Gorilla's sessions, for Go.
+    b"something-very-secret",
+    // Symfony's default secret, and Laravel's application keys before they were generated.
+    b"ThisTokenIsNotSoSecretChangeIt",
+    b"SomeRandomString",
+    b"SomeRandomStringWith32Characters",
+    // Rocket's guide and API documentation.
+    b"hPRYyVRiMyxpw5sBB1XeCMN1kFsDCqKvBi2QJxBVHQk=",
     // Apache Superset (CVE-2023-27524).
     b"\x02\x01thisismyscretkey\x01\x02\\e\\y\\y\\h",
     b"\\2\\1thisismyscretkey\\1\\2\\e\\y\\y\\h",

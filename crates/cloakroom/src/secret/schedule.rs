@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{KeyRing, KeyState, KeyUsage, KeysError, SecretKey, usage::Counter};
+use super::{KeyRing, KeyState, KeyUsage, KeysError, SecretKey, SecretKeyError, usage::Counter};
 
 /// A key and the time in which it is used. [`Keys`](super::Keys) are made of several.
 ///
@@ -69,6 +69,30 @@ impl ScheduledKey {
     /// The key's id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// From when it signs, in Unix seconds, 0 for the beginning of time; none for a key that only verifies.
+    pub fn signs_from(&self) -> Option<u64> {
+        self.signs_from
+    }
+
+    /// From when it verifies no more, in Unix seconds; none if it does not end.
+    pub fn ends(&self) -> Option<u64> {
+        self.not_after
+    }
+
+    /// Whether nothing that it ever signed is accepted.
+    pub fn is_revoked(&self) -> bool {
+        self.revoked
+    }
+
+    /// The secret's [fingerprint](SecretKey::fingerprint).
+    pub fn fingerprint(&self) -> String {
+        self.secret.fingerprint()
+    }
+
+    pub(super) fn secret(&self) -> &SecretKey {
+        &self.secret
     }
 
     fn ended(&self, now: u64) -> bool {
@@ -236,6 +260,15 @@ impl Schedule {
             let id = key.id();
             (end < enough).then_some(EarlyEnd { id, end, enough })
         })
+    }
+
+    pub(super) fn weak_at(&self, now: u64) -> Vec<(String, SecretKeyError)> {
+        self.live(now)
+            .filter_map(|listed| {
+                let error = SecretKey::checked(listed.key.secret.expose_secret()).err()?;
+                Some((listed.key.id.to_string(), error))
+            })
+            .collect()
     }
 
     /// The ids, for logs.

@@ -3,10 +3,23 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::metrics;
 
 /// How much a key is used, so that an operator knows when it can go: see [`Keys::usage_at`](super::Keys::usage_at).
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// It serializes, so that a server can hand it to `cloakroom keys status`:
+///
+/// ```
+/// use cloakroom::{Keys, ScheduledKey, SecretKey};
+///
+/// let keys = Keys::scheduled([ScheduledKey::new("2026", SecretKey::generate()?)])?;
+/// let json = serde_json::to_string(&keys.usage_at(1_800_000_000))?;
+/// assert_eq!(json, r#"[{"id":"2026","state":"signs","verified":0,"last_verified":null}]"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct KeyUsage {
     /// The key's id.
@@ -20,7 +33,8 @@ pub struct KeyUsage {
 }
 
 /// What a key does at some time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeyState {
     /// It signs, and verifies. Exactly one key does at any time.
     Signs,
