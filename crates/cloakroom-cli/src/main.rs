@@ -5,9 +5,12 @@
 //! answer, 1 for a refusal, 2 for wrong use.
 
 mod decode;
+#[cfg(feature = "doctor")]
+mod doctor;
 #[cfg(test)]
 mod documented;
 mod input;
+mod key_file;
 mod keygen;
 mod keys;
 mod output;
@@ -38,9 +41,15 @@ struct Arguments {
 enum Command {
     /// Make a secret key: 32 random bytes in hexadecimal, as Python's `secrets.token_hex()` does
     Keygen,
+    /// Look after the file of keys that servers watch
+    #[command(subcommand)]
+    Keys(key_file::Command),
     /// Decode, verify or sign a session cookie
     #[command(subcommand)]
     Cookie(CookieCommand),
+    /// Say what browsers, caches and attackers will do with a site's cookies, and why: a running site, or settings
+    #[cfg(feature = "doctor")]
+    Doctor(doctor::Arguments),
     /// Look after the sessions in a store
     #[command(subcommand)]
     Sessions(SessionsCommand),
@@ -75,9 +84,12 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<Answer, Failure> {
     match command {
         Command::Keygen => keygen::run(),
+        Command::Keys(command) => key_file::run(command),
         Command::Cookie(CookieCommand::Decode(arguments)) => decode::run(arguments),
         Command::Cookie(CookieCommand::Verify(arguments)) => verify::run(arguments),
         Command::Cookie(CookieCommand::Sign(arguments)) => sign::run(&arguments),
+        #[cfg(feature = "doctor")]
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Sessions(SessionsCommand::Purge(arguments)) => sessions::purge(arguments),
         Command::Sessions(SessionsCommand::Migrate(arguments)) => sessions::migrate(arguments),
     }

@@ -29,6 +29,14 @@ pub(crate) enum Failure {
         /// A sentence for people.
         reason: String,
     },
+    /// Something is wrong, and is told as an answer is: exit code 1.
+    #[cfg(feature = "doctor")]
+    Found {
+        /// The lines for standard output.
+        text: String,
+        /// The same for `--json`.
+        json: Map<String, Value>,
+    },
     /// The command can't be carried out as it was given: exit code 2.
     Misuse(String),
 }
@@ -71,6 +79,14 @@ impl Failure {
                     result_line(
                         &json!({ "refused": { "code": code, "reason": reason } }).to_string(),
                     );
+                }
+                ExitCode::from(1)
+            }
+            #[cfg(feature = "doctor")]
+            Self::Found { text, json } => {
+                match as_json {
+                    true => result_line(&Value::Object(json).to_string()),
+                    false => result_line(&text),
                 }
                 ExitCode::from(1)
             }

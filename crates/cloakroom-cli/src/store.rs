@@ -33,6 +33,12 @@ pub(crate) struct StoreArguments {
 }
 
 impl StoreArguments {
+    /// Whether an option names a store; the usual variable does not count.
+    #[cfg(feature = "doctor")]
+    pub(crate) fn is_given(&self) -> bool {
+        self.store.is_some() || self.store_env.is_some() || self.store_file.is_some()
+    }
+
     /// The store, connected.
     pub(crate) async fn open(&self) -> Result<Store, Failure> {
         let url = self.url()?;
