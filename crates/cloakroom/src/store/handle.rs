@@ -81,9 +81,12 @@ impl Store {
     /// Whether calls go to the store now: false from the moment when its [`Breaker`] opens to the store's next
     /// answer. Costs nothing, so it does for a health check.
     pub fn is_available(&self) -> bool {
-        self.circuit
-            .as_ref()
-            .is_none_or(|circuit| circuit.is_closed())
+        let closed = |circuit: &Arc<Circuit>| circuit.is_closed();
+        self.circuit.as_ref().is_none_or(closed) && self.driver().is_available()
+    }
+
+    pub(super) fn time_limit(&self) -> Duration {
+        self.timeout
     }
 
     /// What the store is called in messages.
@@ -322,6 +325,7 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 trait Erased: Send + Sync {
     fn name(&self) -> &'static str;
     fn shares_pickles(&self) -> bool;
+    fn is_available(&self) -> bool;
     fn load<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Record>, StoreError>>;
     fn create<'a>(
         &'a self,
@@ -360,6 +364,10 @@ impl<D: Driver> Erased for D {
 
     fn shares_pickles(&self) -> bool {
         Driver::shares_pickles(self)
+    }
+
+    fn is_available(&self) -> bool {
+        Driver::is_available(self)
     }
 
     fn load<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Record>, StoreError>> {

@@ -49,9 +49,11 @@ mod error;
 #[cfg(feature = "file")]
 mod file;
 mod handle;
+mod hashed;
 #[cfg(feature = "memcached")]
 mod memcached;
 mod memory;
+mod moving;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
@@ -182,6 +184,11 @@ pub trait Driver: Send + Sync + 'static {
     /// in its folders. Sessions are then written so.
     fn shares_pickles(&self) -> bool {
         false
+    }
+
+    /// Whether calls go to the store now, as [`Store::is_available`] answers: for drivers that ask other stores.
+    fn is_available(&self) -> bool {
+        true
     }
 
     /// The entry under `key`; none if it is missing, expired or under a tombstone.

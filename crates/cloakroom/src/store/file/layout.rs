@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{cachelib, native};
-use crate::store::StoreError;
+use crate::store::{StoreError, hashed::HASHED};
 
 /// Which files hold which keys, and what is in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,15 @@ const GONE: &str = "gone";
 
 impl Layout {
     pub(super) fn names(self, root: &Path, key: &str) -> Names {
+        if let Some(hash) = self.hash_in(key) {
+            let first = u8::from_str_radix(&hash[..2], 16);
+            return Names {
+                entry: root.join(hash),
+                old: None,
+                tombstone: root.join(hex(&Sha256::digest(format!("{key}:{GONE}")))),
+                shard: first.unwrap_or(0),
+            };
+        }
         let hash = Sha256::digest(key.as_bytes());
         let shard = hash[0];
         match self {
@@ -71,13 +80,23 @@ impl Layout {
         }
     }
 
+    /// The name of the file, where it stands in the place of a key that nobody knows.
+    fn hash_in(self, key: &str) -> Option<&str> {
+        match self {
+            Self::Native => None,
+            Self::Cachelib => key.strip_prefix(HASHED).filter(|hash| is_hex(hash, 64)),
+        }
+    }
+
     /// Whether a key can be told from the tombstone of another.
     pub(super) fn takes(self, key: &str) -> bool {
         match self {
             Self::Native => true,
             Self::Cachelib => {
                 let tombstone = key.strip_suffix(GONE).is_some_and(|key| key.ends_with(':'));
-                !tombstone && key != cachelib::COUNT_KEY
+                let count =
+                    key == cachelib::COUNT_KEY || self.hash_in(key).is_some_and(cachelib::is_count);
+                !tombstone && !count
             }
         }
     }

@@ -102,10 +102,14 @@ impl FileStore {
     /// the system can exchange two files (Linux, local disks); what we write between its reading and its
     /// writing is lost, as between two Flask processes.
     ///
+    /// Files hold no keys, and their names are the SHA-256 of keys. Where a key is not known, `sha256:` and the
+    /// name of the file stand for it: [`list`](Driver::list) of that prefix lists them, and they can be loaded,
+    /// replaced and deleted; only the tombstone of such a deletion does not bind those who know the key.
+    ///
     /// # Errors
     ///
-    /// As [`open`](Self::open). Later: `Refused` for an expiry after 2106, for a [`list`](Driver::list), as
-    /// cachelib's files hold no keys, and for keys ending in `:gone`, which are those of tombstones.
+    /// As [`open`](Self::open). Later: `Refused` for an expiry after 2106, for a [`list`](Driver::list) of any
+    /// other prefix, and for keys ending in `:gone`, which are those of tombstones.
     #[doc(alias = "FileSystemCache")]
     #[doc(alias = "SESSION_FILE_DIR")]
     pub fn cachelib(folder: impl AsRef<Path>) -> Result<Self, StoreError> {

@@ -8,14 +8,14 @@ use std::{
 };
 
 use super::{
-    FileStore,
+    FileStore, cachelib,
     disk::{self, Content},
     layout::{HEAD, Layout},
     lock::For,
     native, platform,
     swap::Swap,
 };
-use crate::store::{Cursor, Listed, MAX_KEY, Page, StoreError};
+use crate::store::{Cursor, Listed, MAX_KEY, Page, StoreError, hashed::HASHED};
 
 /// How long one call looks at files, so that it ends within the time a store's calls have.
 const BUDGET: Duration = Duration::from_secs(1);
@@ -53,9 +53,9 @@ impl FileStore {
         from: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        if self.folder.layout == Layout::Cachelib {
+        if self.folder.layout == Layout::Cachelib && !prefix.starts_with(HASHED) {
             return Err(StoreError::refused(
-                "cachelib's files hold no keys, only their hashes: nothing can be listed",
+                "cachelib's files hold no keys, only their hashes: keys cannot be listed",
             ));
         }
         self.folder.check()?;
@@ -63,7 +63,10 @@ impl FileStore {
         let begin = from.map(|Cursor(place)| place.as_str());
         let next = self.walk(begin, |path, name| {
             if self.folder.layout.is_entry(name)
-                && let Some(listed) = self.listed(path)?
+                && let Some(listed) = match self.folder.layout {
+                    Layout::Native => self.listed(path)?,
+                    Layout::Cachelib => self.listed_by_hash(path, name)?,
+                }
                 && listed.key.starts_with(prefix)
             {
                 entries.push(listed);
@@ -132,6 +135,32 @@ impl FileStore {
             key,
             size,
             Some(Duration::from_secs(expiry - now)),
+        )))
+    }
+
+    /// As [`listed`](Self::listed), of a file of cachelib, whose name stands for its key. One with a name from
+    /// before cachelib 0.16 cannot be named so.
+    fn listed_by_hash(&self, path: &Path, name: &str) -> Result<Option<Listed>, StoreError> {
+        let Content::File(head) = disk::read_up_to(path, HEAD).map_err(listing)? else {
+            return Ok(None);
+        };
+        let Some((expiry, header)) = cachelib::header(&head).filter(|_| name.len() == 64) else {
+            return Ok(None);
+        };
+        let now = self.clock.unix_seconds();
+        let expires_in = (expiry != 0).then(|| Duration::from_secs(expiry.saturating_sub(now)));
+        if expires_in == Some(Duration::ZERO) || head[header..] == *Layout::Cachelib.tombstone() {
+            return Ok(None);
+        }
+        let Ok(metadata) = fs::metadata(path) else {
+            return Ok(None);
+        };
+        let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+        let size = size.saturating_sub(header);
+        Ok(Some(Listed::new(
+            format!("{HASHED}{name}"),
+            size,
+            expires_in,
         )))
     }
 
