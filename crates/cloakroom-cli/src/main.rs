@@ -10,6 +10,7 @@ mod documented;
 mod input;
 mod keygen;
 mod keys;
+mod migrate;
 mod output;
 mod sessions;
 mod sign;
@@ -61,7 +62,9 @@ enum SessionsCommand {
     /// Remove expired sessions, for stores that do not do so by themselves: SQL, files
     Purge(sessions::PurgeArguments),
     /// Make the table that the store needs, if it needs one and it is missing: SQL, DynamoDB
-    Migrate(sessions::MigrateArguments),
+    Prepare(sessions::PrepareArguments),
+    /// Copy the sessions of one store to another, while both are in use
+    Migrate(Box<migrate::Arguments>),
 }
 
 fn main() -> ExitCode {
@@ -79,6 +82,7 @@ fn run(command: Command) -> Result<Answer, Failure> {
         Command::Cookie(CookieCommand::Verify(arguments)) => verify::run(arguments),
         Command::Cookie(CookieCommand::Sign(arguments)) => sign::run(&arguments),
         Command::Sessions(SessionsCommand::Purge(arguments)) => sessions::purge(arguments),
-        Command::Sessions(SessionsCommand::Migrate(arguments)) => sessions::migrate(arguments),
+        Command::Sessions(SessionsCommand::Prepare(arguments)) => sessions::prepare(arguments),
+        Command::Sessions(SessionsCommand::Migrate(arguments)) => migrate::run(&arguments),
     }
 }

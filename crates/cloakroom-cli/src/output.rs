@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 /// A good answer.
+#[derive(Debug)]
 pub(crate) struct Answer {
     /// The lines for standard output.
     pub(crate) text: String,
@@ -31,6 +32,8 @@ pub(crate) enum Failure {
     },
     /// The command can't be carried out as it was given: exit code 2.
     Misuse(String),
+    /// It was carried out in part, and the answer says what is left: exit code 1.
+    Incomplete(Answer),
 }
 
 impl Answer {
@@ -77,6 +80,10 @@ impl Failure {
             Self::Misuse(text) => {
                 note_line(&format!("error: {text}"));
                 ExitCode::from(2)
+            }
+            Self::Incomplete(answer) => {
+                answer.print(as_json);
+                ExitCode::from(1)
             }
         }
     }

@@ -21,7 +21,7 @@ pub(crate) struct PurgeArguments {
 }
 
 #[derive(Args)]
-pub(crate) struct MigrateArguments {
+pub(crate) struct PrepareArguments {
     #[command(flatten)]
     store: StoreArguments,
 }
@@ -57,7 +57,7 @@ pub(crate) fn purge(arguments: PurgeArguments) -> Result<Answer, Failure> {
 }
 
 /// Makes the tables that the store needs.
-pub(crate) fn migrate(arguments: MigrateArguments) -> Result<Answer, Failure> {
+pub(crate) fn prepare(arguments: PrepareArguments) -> Result<Answer, Failure> {
     wait_for(async {
         let store = arguments.store.open().await?;
         let prepared = store.prepare().await.map_err(failed)?;

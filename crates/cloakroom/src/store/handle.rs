@@ -116,6 +116,15 @@ impl Store {
         }
     }
 
+    /// As [`Driver::expires_in`], and [`delete_expired`](Self::delete_expired) for the [`Breaker`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a time-out.
+    pub async fn expires_in(&self, key: &str) -> Result<Option<Duration>, StoreError> {
+        self.limited(self.driver().expires_in(key)).await
+    }
+
     /// As [`Driver::create`].
     ///
     /// # Errors
@@ -327,6 +336,7 @@ trait Erased: Send + Sync {
     fn shares_pickles(&self) -> bool;
     fn is_available(&self) -> bool;
     fn load<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Record>, StoreError>>;
+    fn expires_in<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Duration>, StoreError>>;
     fn create<'a>(
         &'a self,
         key: &'a str,
@@ -372,6 +382,10 @@ impl<D: Driver> Erased for D {
 
     fn load<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Record>, StoreError>> {
         Box::pin(Driver::load(self, key))
+    }
+
+    fn expires_in<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Duration>, StoreError>> {
+        Box::pin(Driver::expires_in(self, key))
     }
 
     fn create<'a>(

@@ -60,6 +60,10 @@ impl Driver for HashedKeys {
         self.0.load(&hashed(key)).await
     }
 
+    async fn expires_in(&self, key: &str) -> Result<Option<Duration>, StoreError> {
+        self.0.expires_in(&hashed(key)).await
+    }
+
     async fn create(&self, key: &str, value: Bytes, ttl: Duration) -> Result<Record, CreateError> {
         self.0.create(&hashed(key), value, ttl).await
     }

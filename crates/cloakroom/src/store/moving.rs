@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
@@ -34,10 +37,11 @@ impl Store {
     ///
     /// - The old entry stays, for programs that still use the old store. What such a program writes there after a
     ///   session was copied is not seen here, so let it change over at the same time.
-    /// - A new session costs two calls: its id must be free in both. So does renewing one, and shortening the
-    ///   life of one: the old entry must not outlive it.
-    /// - Where the old store does not say how long an entry lives, as memcached, or it lives for ever, the copy
-    ///   lives for 31 days, Flask's lifetime, or until it is written.
+    /// - A new session costs two calls, because its id must be free in both.
+    /// - An entry that lives for ever gets a copy that lives for 31 days, Flask's lifetime.
+    /// - The old entry must not outlive the new one, or it would be found again: where a session gets a shorter
+    ///   life than old ones have been seen to have, the old entry gets it too. After a restart nothing has been
+    ///   seen yet, so let sessions move before you shorten their lifetime.
     /// - Where this one is a folder that cachelib reads, sessions are copied as pickles, its only format.
     /// - If one of both cannot be asked about an entry, that is an error and never "no session". Each has its
     ///   own time limit and [`Breaker`](super::Breaker), so an old store that is down is in nobody's way whose
@@ -49,10 +53,15 @@ impl Store {
     #[doc(alias = "dual read")]
     pub fn moving_from(self, old: Store) -> Self {
         let timeout = self.time_limit().saturating_add(old.time_limit());
-        Self::new(MovingStore { new: self, old })
-            .timeout(timeout)
-            // Both have one already, and what is here does not depend on the old one.
-            .without_breaker()
+        let longest = AtomicU64::new(0);
+        Self::new(MovingStore {
+            new: self,
+            old,
+            longest,
+        })
+        .timeout(timeout)
+        // Both have one already, and what is here does not depend on the old one.
+        .without_breaker()
     }
 }
 
@@ -60,9 +69,11 @@ impl Store {
 struct MovingStore {
     new: Store,
     old: Store,
+    /// How long any old entry still had to live when it was brought, in seconds.
+    longest: AtomicU64,
 }
 
-/// How long a copy lives of what does not say how long it does.
+/// How long a copy lives of what has no end.
 const LIFETIME: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 /// The shortest life that stores take.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -75,7 +86,16 @@ impl MovingStore {
         let Some(old) = self.old.load(key).await? else {
             return Ok(None);
         };
-        let ttl = old.expires_in.unwrap_or(LIFETIME).max(SHORTEST);
+        let left = match old.expires_in {
+            Some(left) => Some(left),
+            None => self.old.expires_in(key).await?,
+        };
+        let ttl = match left {
+            // It ended just now.
+            Some(Duration::ZERO) => return Ok(None),
+            left => left.unwrap_or(LIFETIME).max(SHORTEST),
+        };
+        self.longest.fetch_max(ttl.as_secs(), Ordering::Relaxed);
         match self
             .new
             .create(key, self.as_read_here(old.value), ttl)
@@ -93,15 +113,25 @@ impl MovingStore {
         if !self.new.shares_pickles() || self.old.shares_pickles() {
             return value;
         }
-        let pickled = Serialization::MessagePack
-            .from_slice(&value)
-            .and_then(|session| Serialization::Pickle.to_bytes(&session));
-        // What is no session of Flask's is read by nobody but us.
+        let session = Serialization::MessagePack.from_slice(&value).ok();
+        let pickled = session
+            // Other entries, as the lists of who has which, are read by nobody but us.
+            .filter(|session| session.as_dict().is_some())
+            .and_then(|session| Serialization::Pickle.to_bytes(&session).ok());
         pickled.map_or(value, Bytes::from)
     }
 
     /// Sees to it that the old entry does not outlive the new one, after which it would be found again.
-    async fn shorten(&self, key: &str, ttl: Duration) -> Result<(), StoreError> {
+    async fn shorten(
+        &self,
+        key: &str,
+        left: Option<Duration>,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        let longest = || Duration::from_secs(self.longest.load(Ordering::Relaxed));
+        if ttl >= left.unwrap_or_else(longest) {
+            return Ok(());
+        }
         match self.old.touch(key, ttl).await {
             Ok(()) | Err(TouchError::NotFound) => Ok(()),
             Err(TouchError::Failed(error)) => Err(error),
@@ -155,6 +185,13 @@ impl Driver for MovingStore {
         }
     }
 
+    async fn expires_in(&self, key: &str) -> Result<Option<Duration>, StoreError> {
+        match self.new.expires_in(key).await? {
+            Some(Duration::ZERO) => self.old.expires_in(key).await,
+            left => Ok(left),
+        }
+    }
+
     async fn create(&self, key: &str, value: Bytes, ttl: Duration) -> Result<Record, CreateError> {
         match self.old.load(key).await? {
             Some(_) => Err(CreateError::Exists),
@@ -169,9 +206,7 @@ impl Driver for MovingStore {
         value: Bytes,
         ttl: Duration,
     ) -> Result<Record, ReplaceError> {
-        if base.expires_in.is_none_or(|left| ttl < left) {
-            self.shorten(key, ttl).await?;
-        }
+        self.shorten(key, base.expires_in, ttl).await?;
         match self.new.replace(key, base, value, ttl).await {
             Err(ReplaceError::NotFound) => match self.bring(key).await? {
                 Some(there) => Err(ReplaceError::Changed(there)),
@@ -182,7 +217,7 @@ impl Driver for MovingStore {
     }
 
     async fn touch(&self, key: &str, ttl: Duration) -> Result<(), TouchError> {
-        self.shorten(key, ttl).await?;
+        self.shorten(key, None, ttl).await?;
         match self.new.touch(key, ttl).await {
             Err(TouchError::NotFound) => match self.bring(key).await? {
                 Some(_) => self.new.touch(key, ttl).await,
