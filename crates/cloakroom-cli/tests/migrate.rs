@@ -388,6 +388,7 @@ fn following_ends_with_a_pass_that_began_after_it_was_asked_to() {
     moving.is_equal(20);
     wait_for(async { put(&moving.source().await, &moving.key(4), "at the last moment").await });
     interrupt(&child);
+    read_until(&mut lines, "last pass: ");
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();

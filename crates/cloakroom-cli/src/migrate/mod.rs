@@ -124,7 +124,9 @@ async fn migrate(arguments: &Arguments) -> Result<Answer, Failure> {
         sample.take(written);
         let (listed, time) = (summary.listed_last, pass_began.elapsed());
         first_pass.get_or_insert((listed, time));
-        progress.pass_is_over(arguments.follow, &summary, time);
+        if arguments.follow {
+            progress.pass_is_over(last, &summary, time);
+        }
         if last || !arguments.follow {
             break;
         }
@@ -136,7 +138,10 @@ async fn migrate(arguments: &Arguments) -> Result<Answer, Failure> {
         true => Sample::default(),
         false => sample.compare(&job, &state).await?,
     };
-    let counts = job.count().await?;
+    let counts = Counts {
+        from: summary.live(),
+        to: job.count_target().await?,
+    };
     let (listed, first_time) = first_pass.unwrap_or_default();
     let mut answer = Answer {
         text: text(

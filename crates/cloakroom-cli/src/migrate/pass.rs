@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::ends::Ends;
 use super::form::Form;
-use super::rule::{self, Copied, Hash, Known, Step};
+use super::rule::{self, Copied, Hash, Known, Step, Why};
 use super::state::{self, State};
 use super::summary::{Outcome, Summary};
 use crate::output::Failure;
@@ -203,7 +203,7 @@ impl Job {
                     target = persist(async || to.load(&entry.key).await).await?;
                     if target.is_none() {
                         // A tombstone: somebody logged out there.
-                        return Ok(Outcome::Left(rule::Why::WasThere));
+                        return Ok(Outcome::Left(Why::WasThere));
                     }
                 }
                 (Step::Replace, Some(_)) if self.dry => return Ok(Outcome::Updated),
@@ -250,7 +250,7 @@ impl Job {
         }
         match persist(async || to.touch(&entry.key, entry.ttl).await).await {
             Ok(()) => Ok(Outcome::Renewed),
-            Err(TouchError::NotFound) => Ok(Outcome::Left(rule::Why::EndedThere)),
+            Err(TouchError::NotFound) => Ok(Outcome::Left(Why::EndedThere)),
             Err(TouchError::Failed(error)) => refused(error),
         }
     }
@@ -350,12 +350,12 @@ impl Job {
                     match persist(async || to.delete(key, Some(base), TOMBSTONE).await).await {
                         Ok(()) => return Ok(Outcome::Removed),
                         Err(DeleteError::Changed(there)) => target = Some(there),
-                        Err(DeleteError::NotFound) => return Ok(Outcome::Ended),
+                        Err(DeleteError::NotFound) => return Ok(Outcome::Left(Why::EndedThere)),
                         Err(DeleteError::Failed(error)) => return refused(error),
                     }
                 }
                 (Step::Leave(why), _) => return Ok(Outcome::Left(why)),
-                _ => return Ok(Outcome::Ended),
+                _ => return Ok(Outcome::Left(Why::EndedThere)),
             }
         }
     }

@@ -33,20 +33,22 @@ impl Progress {
         self.0.inc(count as u64);
     }
 
-    pub(super) fn pass_is_over(&self, follow: bool, summary: &Summary, time: Duration) {
-        if follow {
-            let line = format!(
-                "pass {}: {} of {} entries changed, {:.1} s",
-                summary.passes,
+    /// A line for each pass of `--follow`: after the last one the source may be left.
+    pub(super) fn pass_is_over(&self, last: bool, summary: &Summary, time: Duration) {
+        let name = match last {
+            true => "last pass".to_owned(),
+            false => format!("pass {}", summary.passes),
+        };
+        self.0.suspend(|| {
+            // Nobody is left to tell if this fails.
+            let _ = writeln!(
+                io::stderr().lock(),
+                "{name}: {} of {} entries changed, {:.1} s",
                 summary.changes_last,
                 summary.listed_last,
                 time.as_secs_f64()
             );
-            self.0.suspend(|| {
-                // Nobody is left to tell if this fails.
-                let _ = writeln!(io::stderr().lock(), "{line}");
-            });
-        }
+        });
         self.0.reset();
     }
 

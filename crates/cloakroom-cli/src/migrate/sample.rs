@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::pass::{Job, SLACK, each, list, persist};
 use super::state::State;
-use super::summary::{Counts, Sample};
+use super::summary::Sample;
 use crate::output::Failure;
 use cloakroom::store::{Store, StoreErrorKind};
 use std::sync::Arc;
@@ -137,16 +137,12 @@ impl Sample {
 }
 
 impl Job {
-    /// How many live entries both have.
-    pub(super) async fn count(&self) -> Result<Counts, Failure> {
-        let to = match self.ends.to.list(&self.prefixes[0], None, 1).await {
-            Err(error) if error.kind() == StoreErrorKind::Refused => None,
-            _ => Some(self.count_in(&self.ends.to).await?),
-        };
-        Ok(Counts {
-            from: self.count_source().await?,
-            to,
-        })
+    /// How many live entries the target has; none where it does not list.
+    pub(super) async fn count_target(&self) -> Result<Option<u64>, Failure> {
+        match self.ends.to.list(&self.prefixes[0], None, 1).await {
+            Err(error) if error.kind() == StoreErrorKind::Refused => Ok(None),
+            _ => self.count_in(&self.ends.to).await.map(Some),
+        }
     }
 
     pub(super) async fn count_source(&self) -> Result<u64, Failure> {

@@ -44,6 +44,7 @@ pub(super) struct Summary {
     pub(super) listed_last: u64,
     pub(super) changes_last: u64,
     pub(super) refused_last: u64,
+    ended_last: u64,
 }
 
 /// What was loaded again from both stores at the end.
@@ -66,6 +67,7 @@ impl Sample {
 /// How many live entries there are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counts {
+    /// As the last pass found them.
     pub(super) from: u64,
     /// Not where the target cannot list.
     pub(super) to: Option<u64>,
@@ -74,7 +76,8 @@ pub(super) struct Counts {
 impl Summary {
     pub(super) fn begin_pass(&mut self) {
         self.passes += 1;
-        (self.listed_last, self.changes_last, self.refused_last) = (0, 0, 0);
+        (self.listed_last, self.changes_last) = (0, 0);
+        (self.refused_last, self.ended_last) = (0, 0);
     }
 
     pub(super) fn listed(&mut self, count: usize) {
@@ -88,6 +91,7 @@ impl Summary {
             Outcome::Unchanged | Outcome::Ended | Outcome::Refused(_)
         );
         self.changes_last += u64::from(is_change);
+        self.ended_last += u64::from(outcome == Outcome::Ended);
         *match outcome {
             Outcome::Unchanged => &mut self.unchanged,
             Outcome::Copied => &mut self.copied,
@@ -108,6 +112,11 @@ impl Summary {
 
     pub(super) fn is_complete(&self) -> bool {
         self.refused_last == 0
+    }
+
+    /// How many entries the source had in the last pass.
+    pub(super) fn live(&self) -> u64 {
+        self.listed_last.saturating_sub(self.ended_last)
     }
 
     /// The numbers that are not zero, for people.
