@@ -118,9 +118,10 @@ async fn migrate(arguments: &Arguments) -> Result<Answer, Failure> {
     loop {
         let last = stop.is_asked();
         let pass_began = Instant::now();
-        let written = job
-            .pass(&mut state, &mut summary, |count| progress.advance(count))
-            .await?;
+        // A pass that began before the end was asked for may have missed something: the next one is the last.
+        let is_over = || !last && stop.is_asked();
+        let advance = |count| progress.advance(count);
+        let written = job.pass(&mut state, &mut summary, is_over, advance).await?;
         sample.take(written);
         let (listed, time) = (summary.listed_last, pass_began.elapsed());
         first_pass.get_or_insert((listed, time));

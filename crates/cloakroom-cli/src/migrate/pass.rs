@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use cloakroom::store::{
@@ -46,11 +46,13 @@ const MOST_GONE: usize = 10;
 const FEW: usize = 100;
 
 impl Job {
-    /// Goes through the source once. `progress` hears of every page.
+    /// Goes through the source once, unless `is_over` says that this pass will do nobody any good. `progress` hears of
+    /// every page.
     pub(super) async fn pass(
         self: &Arc<Self>,
         state: &mut State,
         summary: &mut Summary,
+        is_over: impl Fn() -> bool,
         mut progress: impl FnMut(usize),
     ) -> Result<Vec<String>, Failure> {
         summary.begin_pass();
@@ -59,6 +61,7 @@ impl Job {
         for prefix in &self.prefixes {
             let mut from = None;
             loop {
+                let listed_at = Instant::now();
                 let page = list(&self.ends.from, prefix, from, self.batch).await?;
                 // A listing may show an entry twice that moves about while it goes on.
                 let entries: Vec<_> = page
@@ -68,7 +71,10 @@ impl Job {
                     .collect();
                 summary.listed(entries.len());
                 progress(entries.len());
-                written.extend(self.page(entries, state, summary).await?);
+                written.extend(self.page(entries, listed_at, state, summary).await?);
+                if is_over() {
+                    return Ok(written);
+                }
                 match page.next {
                     Some(next) => from = Some(next),
                     None => break,
@@ -84,13 +90,14 @@ impl Job {
     async fn page(
         self: &Arc<Self>,
         entries: Vec<Listed>,
+        listed_at: Instant,
         state: &mut State,
         summary: &mut Summary,
     ) -> Result<Vec<String>, Failure> {
         let (job, salt) = (self.clone(), state.salt());
         let loaded = each(entries, move |listed: Listed| {
             let job = job.clone();
-            async move { job.load(listed, salt).await }
+            async move { job.load(listed, listed_at, salt).await }
         })
         .await?;
         let mut work = Vec::new();
@@ -136,29 +143,41 @@ impl Job {
         Ok(written)
     }
 
-    async fn load(&self, listed: Listed, salt: Hash) -> Result<Loaded, Failure> {
+    async fn load(
+        &self,
+        listed: Listed,
+        listed_at: Instant,
+        salt: Hash,
+    ) -> Result<Loaded, Failure> {
         let (from, key) = (&self.ends.from, listed.key);
+        let asked_at = Instant::now();
         let Some(record) = persist(async || from.load(&key).await).await? else {
             return Ok(Loaded::Not(Outcome::Ended));
-        };
-        let left = match record.expires_in.or(listed.expires_in) {
-            None => persist(async || from.expires_in(&key).await).await?,
-            left => left,
         };
         let wanted = match self.form.of(&record.value) {
             Ok(wanted) => Bytes::from(wanted),
             Err(reason) => return Ok(Loaded::Not(Outcome::Refused(reason))),
         };
+        let (left, at) = match (record.expires_in, listed.expires_in) {
+            (Some(left), _) => (Some(left), asked_at),
+            (None, Some(left)) => (Some(left), listed_at),
+            (None, None) => {
+                let asked_at = Instant::now();
+                let left = persist(async || from.expires_in(&key).await).await?;
+                (left, asked_at)
+            }
+        };
+        let ends = left.and_then(|left| at.checked_add(left));
         let copied = Copied {
             source: state::hash(salt, &record.value),
             target: state::hash(salt, &wanted),
-            until: left.map_or(0, |left| now() + left.as_secs()),
+            until: ends.map_or(0, |ends| now() + (ends - Instant::now()).as_secs()),
         };
         Ok(Loaded::Entry(Entry {
             hash: state::hash(salt, key.as_bytes()),
-            ttl: left.unwrap_or(LIFETIME).max(SHORTEST),
             key,
             wanted,
+            ends,
             copied,
         }))
     }
@@ -193,7 +212,8 @@ impl Job {
                 (Step::Create, _) if self.dry => return Ok(Outcome::Copied),
                 (Step::Create, _) => {
                     let made = persist(async || {
-                        to.create(&entry.key, entry.wanted.clone(), entry.ttl).await
+                        to.create(&entry.key, entry.wanted.clone(), entry.ttl())
+                            .await
                     });
                     match made.await {
                         Ok(_) => return Ok(Outcome::Copied),
@@ -209,7 +229,7 @@ impl Job {
                 (Step::Replace, Some(_)) if self.dry => return Ok(Outcome::Updated),
                 (Step::Replace, Some(base)) => {
                     let replaced = persist(async || {
-                        to.replace(&entry.key, base, entry.wanted.clone(), entry.ttl)
+                        to.replace(&entry.key, base, entry.wanted.clone(), entry.ttl())
                             .await
                     });
                     match replaced.await {
@@ -241,14 +261,14 @@ impl Job {
             None => persist(async || to.expires_in(&entry.key).await).await?,
             left => left,
         };
-        let shorter = left.is_some_and(|left| left + slack < entry.ttl);
+        let shorter = left.is_some_and(|left| left + slack < entry.ttl());
         if !shorter {
             return Ok(otherwise);
         }
         if self.dry {
             return Ok(Outcome::Renewed);
         }
-        match persist(async || to.touch(&entry.key, entry.ttl).await).await {
+        match persist(async || to.touch(&entry.key, entry.ttl()).await).await {
             Ok(()) => Ok(Outcome::Renewed),
             Err(TouchError::NotFound) => Ok(Outcome::Left(Why::EndedThere)),
             Err(TouchError::Failed(error)) => refused(error),
@@ -371,8 +391,16 @@ struct Entry {
     key: String,
     hash: Hash,
     wanted: Bytes,
-    ttl: Duration,
+    ends: Option<Instant>,
     copied: Copied,
+}
+
+impl Entry {
+    /// How long it still has to live at this moment.
+    fn ttl(&self) -> Duration {
+        let left = |ends: Instant| ends.saturating_duration_since(Instant::now());
+        self.ends.map_or(LIFETIME, left).max(SHORTEST)
+    }
 }
 
 /// Whether the source's entry lives longer by now than its copy.

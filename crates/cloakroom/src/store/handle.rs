@@ -122,7 +122,8 @@ impl Store {
     ///
     /// As there, and a time-out.
     pub async fn expires_in(&self, key: &str) -> Result<Option<Duration>, StoreError> {
-        self.limited(self.driver().expires_in(key)).await
+        self.limited("expires_in", self.driver().expires_in(key))
+            .await
     }
 
     /// As [`Driver::create`].
