@@ -219,6 +219,22 @@ async fn p3_the_first_request_brings_the_same_bytes_for_the_same_time() {
 }
 
 #[tokio::test]
+async fn s14_what_comes_out_of_redis_ends_when_it_would_have_ended_there() {
+    let old = Store::new(RedisStore::connect(servers::redis::shared()).await.unwrap());
+    let key = format!("session:{}", servers::unique("moving"));
+    let short = Duration::from_secs(100);
+    old.create(&key, "1".into(), short).await.unwrap();
+    let new = Store::new(MemoryStore::new());
+    let moving = new.clone().moving_from(patient(old));
+    moving.load(&key).await.unwrap().unwrap();
+    let left = new.load(&key).await.unwrap().unwrap().expires_in.unwrap();
+    assert!(left <= short && left > Duration::from_secs(60), "{left:?}");
+    assert_eq!(moving.expires_in(&key).await.unwrap(), Some(left));
+    let missing = moving.expires_in("session:missing").await.unwrap();
+    assert_eq!(missing, Some(Duration::ZERO));
+}
+
+#[tokio::test]
 async fn p7_what_has_moved_costs_one_call_and_the_old_store_none() {
     let (new, new_calls) = Recording::new(Arc::new(MemoryStore::new()));
     let (old, old_calls) = Recording::new(Arc::new(MemoryStore::new()));

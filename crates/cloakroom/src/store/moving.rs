@@ -46,7 +46,7 @@ impl Store {
     /// - If one of both cannot be asked about an entry, that is an error and never "no session". Each has its
     ///   own time limit and [`Breaker`](super::Breaker), so an old store that is down is in nobody's way whose
     ///   session has moved.
-    /// - [`list`](Self::list) shows what is in both, once; it needs two stores that can list. With two million
+    /// - [`list`](Self::list) shows what is in both, once; it needs two stores that can list. With a million
     ///   entries it is slow, because each old one is looked for here.
     #[must_use]
     #[doc(alias = "migrate")]
