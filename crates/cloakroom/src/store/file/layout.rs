@@ -38,11 +38,14 @@ pub(super) struct Names {
     pub(super) entry: PathBuf,
     /// Where an older release of the neighbour kept it.
     pub(super) old: Option<PathBuf>,
-    /// The tombstone.
-    pub(super) tombstone: PathBuf,
+    /// The tombstone; none where it can only stand in the entry's own place.
+    pub(super) tombstone: Option<PathBuf>,
     /// Which lock the key is under.
     pub(super) shard: u8,
 }
+
+/// What a key begins with that stands for the one with this MD5: names of files were those before cachelib 0.16.
+pub(super) const HASHED_BEFORE: &str = "md5:";
 
 /// What follows the name of an entry in the name of its tombstone, or the key in the key.
 const GONE: &str = "gone";
@@ -50,12 +53,12 @@ const GONE: &str = "gone";
 impl Layout {
     pub(super) fn names(self, root: &Path, key: &str) -> Names {
         if let Some(hash) = self.hash_in(key) {
-            let first = u8::from_str_radix(&hash[..2], 16);
             return Names {
                 entry: root.join(hash),
                 old: None,
-                tombstone: root.join(hex(&Sha256::digest(format!("{key}:{GONE}")))),
-                shard: first.unwrap_or(0),
+                // Its name is made of the key as well.
+                tombstone: None,
+                shard: first_byte(hash),
             };
         }
         let hash = Sha256::digest(key.as_bytes());
@@ -65,7 +68,7 @@ impl Layout {
                 let name = hex(&hash);
                 let folder = root.join(&name[..2]);
                 Names {
-                    tombstone: folder.join(format!("{name}.{GONE}")),
+                    tombstone: Some(folder.join(format!("{name}.{GONE}"))),
                     entry: folder.join(name),
                     old: None,
                     shard,
@@ -74,7 +77,7 @@ impl Layout {
             Self::Cachelib => Names {
                 entry: root.join(hex(&hash)),
                 old: Some(root.join(hex(&md5::Md5::digest(key.as_bytes())))),
-                tombstone: root.join(hex(&Sha256::digest(format!("{key}:{GONE}")))),
+                tombstone: Some(root.join(hex(&Sha256::digest(format!("{key}:{GONE}"))))),
                 shard,
             },
         }
@@ -84,7 +87,14 @@ impl Layout {
     fn hash_in(self, key: &str) -> Option<&str> {
         match self {
             Self::Native => None,
-            Self::Cachelib => key.strip_prefix(HASHED).filter(|hash| is_hex(hash, 64)),
+            Self::Cachelib => {
+                let now = key.strip_prefix(HASHED).filter(|name| is_hex(name, 64));
+                let before = || {
+                    key.strip_prefix(HASHED_BEFORE)
+                        .filter(|name| is_hex(name, 32))
+                };
+                now.or_else(before)
+            }
         }
     }
 
@@ -118,7 +128,12 @@ impl Layout {
     pub(super) fn decode(self, key: &str, file: Bytes) -> Result<Entry, Broken> {
         match self {
             Self::Native => native::decode(key, file),
-            Self::Cachelib => cachelib::decode(file),
+            Self::Cachelib => cachelib::decode(file).map(|entry| {
+                // A tombstone in the entry's place: as good as expired.
+                let gone = entry.value == self.tombstone() && self.hash_in(key).is_some();
+                let expiry = if gone { Some(0) } else { entry.expiry };
+                Entry { expiry, ..entry }
+            }),
         }
     }
 
@@ -171,6 +186,12 @@ impl Layout {
 
 /// Enough of a file for [`Layout::expiry`].
 pub(super) const HEAD: usize = 64;
+
+/// The first byte of a hash that is written in hexadecimal.
+pub(super) fn first_byte(name: &str) -> u8 {
+    let digits = name.get(..2).unwrap_or_default();
+    u8::from_str_radix(digits, 16).unwrap_or(0)
+}
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

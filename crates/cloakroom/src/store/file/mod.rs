@@ -102,9 +102,10 @@ impl FileStore {
     /// the system can exchange two files (Linux, local disks); what we write between its reading and its
     /// writing is lost, as between two Flask processes.
     ///
-    /// Files hold no keys, and their names are the SHA-256 of keys. Where a key is not known, `sha256:` and the
-    /// name of the file stand for it: [`list`](Driver::list) of that prefix lists them, and they can be loaded,
-    /// replaced and deleted; only the tombstone of such a deletion does not bind those who know the key.
+    /// Files hold no keys, and their names are the SHA-256 of keys, or the MD5. Where a key is not known, `sha256:`
+    /// or `md5:` and the name of the file stand for it: [`list`](Driver::list) of these prefixes lists them, and they
+    /// can be loaded, replaced and deleted. The name of a tombstone is made of the key as well, so what is deleted by
+    /// its hash says in its own place, for as long, that there is no session.
     ///
     /// # Errors
     ///

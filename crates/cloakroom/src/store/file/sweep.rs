@@ -10,7 +10,7 @@ use std::{
 use super::{
     FileStore, cachelib,
     disk::{self, Content},
-    layout::{HEAD, Layout},
+    layout::{HASHED_BEFORE, HEAD, Layout, first_byte},
     lock::For,
     native, platform,
     swap::Swap,
@@ -53,7 +53,8 @@ impl FileStore {
         from: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        if self.folder.layout == Layout::Cachelib && !prefix.starts_with(HASHED) {
+        let by_hash = prefix.starts_with(HASHED) || prefix.starts_with(HASHED_BEFORE);
+        if self.folder.layout == Layout::Cachelib && !by_hash {
             return Err(StoreError::refused(
                 "cachelib's files hold no keys, only their hashes: keys cannot be listed",
             ));
@@ -138,13 +139,12 @@ impl FileStore {
         )))
     }
 
-    /// As [`listed`](Self::listed), of a file of cachelib, whose name stands for its key. One with a name from
-    /// before cachelib 0.16 cannot be named so.
+    /// As [`listed`](Self::listed), of a file of cachelib, whose name stands for its key.
     fn listed_by_hash(&self, path: &Path, name: &str) -> Result<Option<Listed>, StoreError> {
         let Content::File(head) = disk::read_up_to(path, HEAD).map_err(listing)? else {
             return Ok(None);
         };
-        let Some((expiry, header)) = cachelib::header(&head).filter(|_| name.len() == 64) else {
+        let Some((expiry, header)) = cachelib::header(&head) else {
             return Ok(None);
         };
         let now = self.clock.unix_seconds();
@@ -157,11 +157,12 @@ impl FileStore {
         };
         let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
         let size = size.saturating_sub(header);
-        Ok(Some(Listed::new(
-            format!("{HASHED}{name}"),
-            size,
-            expires_in,
-        )))
+        let hash = if name.len() == 64 {
+            HASHED
+        } else {
+            HASHED_BEFORE
+        };
+        Ok(Some(Listed::new(format!("{hash}{name}"), size, expires_in)))
     }
 
     fn remove_expired(&self, path: &Path, name: &str) -> Result<bool, StoreError> {
@@ -172,9 +173,8 @@ impl FileStore {
             Content::File(head) if is_expired(&head) => {}
             _ => return Ok(false),
         }
-        let shard = u8::from_str_radix(&name[..2], 16).unwrap_or(0);
         let deadline = Instant::now() + BUDGET;
-        let _lock = self.folder.lock(For::Shard(shard), deadline)?;
+        let _lock = self.folder.lock(For::Shard(first_byte(name)), deadline)?;
         // Somebody may have renewed it: then it is put back.
         let taken = self.take_out(path, |file| is_expired(file), deadline)?;
         Ok(matches!(taken, Swap::Done))
