@@ -37,12 +37,24 @@ pub(crate) enum Failure {
 }
 
 impl Answer {
+    /// An answer of many lines that have been said already.
+    pub(crate) fn said() -> Self {
+        Self {
+            text: String::new(),
+            json: Map::new(),
+            session: None,
+            notes: Vec::new(),
+        }
+    }
+
     /// Says it; the exit code is 0.
     pub(crate) fn print(self, as_json: bool) -> ExitCode {
         for note in &self.notes {
             note_line(note);
         }
-        if as_json {
+        if self.text.is_empty() && self.json.is_empty() {
+            // It has been said already.
+        } else if as_json {
             result_line(&self.json_text());
         } else {
             result_line(&self.text);
