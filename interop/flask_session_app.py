@@ -34,6 +34,10 @@ def store(app, settings):
             from redis import Redis
 
             return {"SESSION_TYPE": "redis", "SESSION_REDIS": Redis.from_url(url)}
+        case "hashed redis":
+            from hashed_redis import HashedRedis
+
+            return {"SESSION_TYPE": "redis", "SESSION_REDIS": HashedRedis.from_url(url)}
         case "memcached":
             from pymemcache import PooledClient
 

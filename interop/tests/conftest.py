@@ -31,6 +31,10 @@ PROGRAMS = {
         [TARGET / "release/neighbour", TARGET / "debug/neighbour"],
         "build it with `cargo build -p cloakroom-interop`",
     ),
+    "cloakroom": (
+        [TARGET / "release/cloakroom", TARGET / "debug/cloakroom"],
+        "build it with `cargo build -p cloakroom-cli`",
+    ),
     "chromium": (["chromium", "google-chrome"], "install Debian's package chromium"),
     "chromedriver": (["chromedriver"], "install Debian's package chromium-driver"),
 }
@@ -74,6 +78,11 @@ def site(pytestconfig):
 @pytest.fixture(scope="session")
 def neighbour(pytestconfig):
     return find(pytestconfig, "neighbour")
+
+
+@pytest.fixture(scope="session")
+def cloakroom(pytestconfig):
+    return find(pytestconfig, "cloakroom")
 
 
 @pytest.fixture(scope="session")

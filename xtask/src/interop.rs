@@ -40,7 +40,7 @@ pub(crate) fn screenshots() -> Result<(), Failure> {
 /// Every program is named, so that none left over from another build is taken.
 fn pytest(arguments: &[&str]) -> Command {
     let mut command = program(python::interpreter(), ["-m", "pytest"]);
-    for name in ["tour", "peer", "site", "neighbour"] {
+    for name in ["tour", "peer", "site", "neighbour", "cloakroom"] {
         command
             .arg(format!("--{name}"))
             .arg(repository::binary(name));

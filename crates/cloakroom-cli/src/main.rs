@@ -1,5 +1,5 @@
-//! `cloakroom`: what is in a session cookie, is it genuine, and why was it refused? And what a store of sessions
-//! needs now and then.
+//! `cloakroom`: what is in a session cookie, is it genuine, and why was it refused? And what is in a store of sessions,
+//! who is to be logged out, and what the store needs now and then.
 //!
 //! Results go to standard output, everything else to standard error. The exit code is 0 for a good
 //! answer, 1 for a refusal, 2 for wrong use.
@@ -13,15 +13,21 @@ mod input;
 mod key_file;
 mod keygen;
 mod keys;
+mod manual;
+mod migrate;
 mod output;
+mod schema;
 mod sessions;
 mod sign;
 mod store;
+mod table;
+mod terminal;
+mod units;
 mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use output::{Answer, Failure};
 
@@ -29,7 +35,7 @@ use output::{Answer, Failure};
 #[derive(Parser)]
 #[command(name = "cloakroom", version)]
 struct Arguments {
-    /// Answer with one JSON object on standard output
+    /// Answer with one JSON object on standard output, or one per line where there are many
     #[arg(long, global = true)]
     json: bool,
 
@@ -53,6 +59,12 @@ enum Command {
     /// Look after the sessions in a store
     #[command(subcommand)]
     Sessions(SessionsCommand),
+    /// Print the SQL that makes the table of sessions, as `sessions prepare` does
+    Schema(schema::Arguments),
+    /// Print the script that completes this command's words in a shell
+    Completions(manual::CompletionsArguments),
+    /// Print the page of the manual
+    Man(manual::ManArguments),
 }
 
 #[derive(Subcommand)]
@@ -67,21 +79,33 @@ enum CookieCommand {
 
 #[derive(Subcommand)]
 enum SessionsCommand {
+    /// List the sessions that are there; `--json` gives one object per line
+    List(sessions::ListArguments),
+    /// Show sessions key by key
+    Show(sessions::ShowArguments),
+    /// Count sessions by size, age and end, and name the largest keys
+    Stats(sessions::StatsArguments),
+    /// End sessions: some, a user's or everybody's
+    Revoke(sessions::RevokeArguments),
     /// Remove expired sessions, for stores that do not do so by themselves: SQL, files
     Purge(sessions::PurgeArguments),
+    /// Count sessions again and again
+    Watch(sessions::WatchArguments),
     /// Make the table that the store needs, if it needs one and it is missing: SQL, DynamoDB
-    Migrate(sessions::MigrateArguments),
+    Prepare(sessions::PrepareArguments),
+    /// Copy the sessions of one store to another, while both are in use
+    Migrate(Box<migrate::Arguments>),
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(arguments.command) {
+    let arguments = Arguments::parse_from(std::env::args_os().map(sessions::mark_handle));
+    match run(arguments.command, arguments.json) {
         Ok(answer) => answer.print(arguments.json),
         Err(failure) => failure.print(arguments.json),
     }
 }
 
-fn run(command: Command) -> Result<Answer, Failure> {
+fn run(command: Command, json: bool) -> Result<Answer, Failure> {
     match command {
         Command::Keygen => keygen::run(),
         Command::Keys(command) => key_file::run(command),
@@ -90,7 +114,18 @@ fn run(command: Command) -> Result<Answer, Failure> {
         Command::Cookie(CookieCommand::Sign(arguments)) => sign::run(&arguments),
         #[cfg(feature = "doctor")]
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Sessions(SessionsCommand::List(arguments)) => sessions::list(arguments, json),
+        Command::Sessions(SessionsCommand::Show(arguments)) => sessions::show(arguments, json),
+        Command::Sessions(SessionsCommand::Stats(arguments)) => sessions::stats(arguments, json),
+        Command::Sessions(SessionsCommand::Revoke(arguments)) => sessions::revoke(arguments),
         Command::Sessions(SessionsCommand::Purge(arguments)) => sessions::purge(arguments),
-        Command::Sessions(SessionsCommand::Migrate(arguments)) => sessions::migrate(arguments),
+        Command::Sessions(SessionsCommand::Watch(arguments)) => sessions::watch(arguments, json),
+        Command::Sessions(SessionsCommand::Prepare(arguments)) => sessions::prepare(arguments),
+        Command::Sessions(SessionsCommand::Migrate(arguments)) => migrate::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
+        Command::Completions(arguments) => {
+            Ok(manual::completions(&arguments, Arguments::command()))
+        }
+        Command::Man(arguments) => manual::man(arguments, Arguments::command()),
     }
 }

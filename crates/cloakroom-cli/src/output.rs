@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 /// A good answer.
+#[derive(Debug)]
 pub(crate) struct Answer {
     /// The lines for standard output.
     pub(crate) text: String,
@@ -39,15 +40,29 @@ pub(crate) enum Failure {
     },
     /// The command can't be carried out as it was given: exit code 2.
     Misuse(String),
+    /// It was carried out in part, and the answer says what is left: exit code 1.
+    Incomplete(Answer),
 }
 
 impl Answer {
+    /// An answer of many lines that have been said already.
+    pub(crate) fn said() -> Self {
+        Self {
+            text: String::new(),
+            json: Map::new(),
+            session: None,
+            notes: Vec::new(),
+        }
+    }
+
     /// Says it; the exit code is 0.
     pub(crate) fn print(self, as_json: bool) -> ExitCode {
         for note in &self.notes {
             note_line(note);
         }
-        if as_json {
+        if self.text.is_empty() && self.json.is_empty() {
+            // It has been said already.
+        } else if as_json {
             result_line(&self.json_text());
         } else {
             result_line(&self.text);
@@ -93,6 +108,10 @@ impl Failure {
             Self::Misuse(text) => {
                 note_line(&format!("error: {text}"));
                 ExitCode::from(2)
+            }
+            Self::Incomplete(answer) => {
+                answer.print(as_json);
+                ExitCode::from(1)
             }
         }
     }

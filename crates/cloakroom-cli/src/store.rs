@@ -52,19 +52,42 @@ impl StoreArguments {
     }
 
     fn url(&self) -> Result<Zeroizing<String>, Failure> {
-        match (&self.store_env, &self.store_file, &self.store) {
+        let source = Source {
+            option: "store",
+            usual: USUAL_VARIABLE,
+            env: self.store_env.as_deref(),
+            file: self.store_file.as_deref(),
+            url: self.store.as_deref(),
+        };
+        source.url()
+    }
+}
+
+/// Where a store's URL comes from: the options `--NAME`, `--NAME-env` and `--NAME-file`, or the usual variable.
+pub(crate) struct Source<'a> {
+    pub(crate) option: &'a str,
+    pub(crate) usual: &'a str,
+    pub(crate) env: Option<&'a str>,
+    pub(crate) file: Option<&'a Path>,
+    pub(crate) url: Option<&'a str>,
+}
+
+impl Source<'_> {
+    pub(crate) fn url(&self) -> Result<Zeroizing<String>, Failure> {
+        let (option, usual) = (self.option, self.usual);
+        match (self.env, self.file, self.url) {
             (_, _, Some(url)) if has_password(url) => Err(Failure::Misuse(format!(
-                "the URL of --store holds a password, which the list of processes shows to everyone: \
-                 put it into {USUAL_VARIABLE}, another variable (--store-env) or a file (--store-file)"
+                "the URL of --{option} holds a password, which the list of processes shows to everyone: \
+                 put it into {usual}, another variable (--{option}-env) or a file (--{option}-file)"
             ))),
-            (_, _, Some(url)) => Ok(Zeroizing::new(url.clone())),
+            (_, _, Some(url)) => Ok(Zeroizing::new(url.to_owned())),
             (_, Some(path), _) => from_file(path),
             (Some(name), ..) => from_env(name)?.ok_or_else(|| {
                 Failure::Misuse(format!("environment variable {name} is not set"))
             }),
-            (None, None, None) => from_env(USUAL_VARIABLE)?.ok_or_else(|| {
+            (None, None, None) => from_env(usual)?.ok_or_else(|| {
                 Failure::Misuse(format!(
-                    "no store: set {USUAL_VARIABLE} to its URL, or name a variable with --store-env or a file with --store-file"
+                    "no store: set {usual} to its URL, or name a variable with --{option}-env or a file with --{option}-file"
                 ))
             }),
         }

@@ -37,14 +37,14 @@ fn wait_for<T>(work: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn migrate_makes_the_table_and_purge_removes_what_has_expired_and_nothing_else() {
+fn prepare_makes_the_table_and_purge_removes_what_has_expired_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}/app.db", folder.path().display());
 
     // Before the table is there, purging says what is missing.
     assert_eq!(run(&["purge"], &url).refused(), "store_refused");
-    assert_eq!(run(&["migrate"], &url).good(), "the table is there");
-    assert_eq!(run(&["migrate"], &url).good(), "the table is there");
+    assert_eq!(run(&["prepare"], &url).good(), "the table is there");
+    assert_eq!(run(&["prepare"], &url).good(), "the table is there");
 
     wait_for(async {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -78,13 +78,13 @@ fn stores_that_need_nothing_say_so() {
     let folder = tempfile::tempdir().unwrap();
     let files = format!("file:{}/sessions", folder.path().display());
     assert_eq!(
-        run(&["migrate"], &files).good(),
+        run(&["prepare"], &files).good(),
         "there is nothing to do: file has no tables"
     );
     assert_eq!(run(&["purge"], &files).good(), "removed 0 expired entries");
 
     let redis = servers::redis::shared();
-    let outcome = run(&["migrate", "--json"], redis);
+    let outcome = run(&["prepare", "--json"], redis);
     outcome.good();
     assert_eq!(outcome.json()["needed"], false);
     let outcome = run(&["purge"], redis);
@@ -93,7 +93,7 @@ fn stores_that_need_nothing_say_so() {
 
     let (table, endpoint) = (servers::unique("sessions"), servers::dynamodb::shared());
     let url = format!("dynamodb://test:test@us-west-2/{table}?endpoint={endpoint}");
-    let outcome = run(&["migrate", "--json"], &url);
+    let outcome = run(&["prepare", "--json"], &url);
     outcome.good();
     assert_eq!(outcome.json()["needed"], true);
     assert_eq!(run(&["purge"], &url).good(), "removed 0 expired entries");
@@ -149,7 +149,7 @@ fn p10_a_store_that_fails_is_exit_code_1_and_the_url_is_never_quoted() {
         ("redis://:hunter2@127.0.0.1:1", "store_unreachable"),
         ("mongodb://:hunter2@127.0.0.1:1", "store_refused"),
     ] {
-        for command in ["purge", "migrate"] {
+        for command in ["purge", "prepare"] {
             let outcome = run(&[command], url);
             assert_eq!(outcome.refused(), code);
             assert!(!outcome.stderr.contains("hunter2"), "{}", outcome.stderr);

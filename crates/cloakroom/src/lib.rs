@@ -296,7 +296,8 @@ pub use secret::{
 };
 pub use session::{
     Event, EventKind, Flash, Handle, HandleError, Key, Login, PendingUser, Protection, Refusal,
-    Session, SessionInfo, SessionKey, Status, Typed, TypedKey, User,
+    Session, SessionInfo, SessionKey, Status, StoredEntry, StoredKey, StoredLayout, Typed,
+    TypedKey, User,
 };
 pub use value::Value;
 pub use web::clear_site_data::ClearSiteData;

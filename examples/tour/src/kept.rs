@@ -86,7 +86,7 @@ pub async fn cookie(data: &Path, encrypted: bool) -> Result<Kept, StartError> {
     fs::create_dir_all(data).map_err(|source| unwritable(data, source))?;
     let path = data.join("devices.sqlite");
     let url = format!("sqlite:{}", path.display());
-    let opened = open(place, &url).await;
+    let opened = open(place, &url, None).await;
     opened.map_err(|source| StartError::Devices { path, source })
 }
 
@@ -96,11 +96,20 @@ pub async fn cookie(data: &Path, encrypted: bool) -> Result<Kept, StartError> {
 ///
 /// [`StartError::Store`] if it cannot be used. The URL, which may hold a password, is not in its text.
 pub async fn store(url: &str, sealed: bool) -> Result<Kept, StartError> {
+    moving_store(url, None, sealed).await
+}
+
+/// As [`store()`], while sessions still move there from another one, each at its first request.
+///
+/// # Errors
+///
+/// [`StartError::Store`] if one of both cannot be used.
+pub async fn moving_store(url: &str, from: Option<&str>, sealed: bool) -> Result<Kept, StartError> {
     let place = match sealed {
         true => Place::SealedStore,
         false => Place::Store,
     };
-    let opened = open(place, url).await;
+    let opened = open(place, url, from).await;
     opened.map_err(|source| StartError::Store { source })
 }
 
@@ -108,9 +117,14 @@ pub async fn store(url: &str, sealed: bool) -> Result<Kept, StartError> {
 const SWEEP: Duration = Duration::from_mins(10);
 
 /// With its table made: this is a demonstration, a service leaves that to its operators.
-async fn open(place: Place, url: &str) -> Result<Kept, StoreError> {
+async fn open(place: Place, url: &str, from: Option<&str>) -> Result<Kept, StoreError> {
     let store = Store::from_url(url).await?;
     let prepared = store.prepare().await?;
+    let store = match from {
+        None => store,
+        Some("hashed") => store.clone().moving_from(store.hashed_keys()),
+        Some(old) => store.moving_from(Store::from_url(old).await?),
+    };
     Ok(Kept {
         place,
         prepared,

@@ -21,7 +21,7 @@ use axum::routing::get;
 use axum::{Router, middleware};
 use cloakroom::{Layout, SessionConfig, SessionLayer, SessionManager, UserSessions};
 
-pub use kept::{Kept, Place, cookie, store};
+pub use kept::{Kept, Place, cookie, moving_store, store};
 pub use keys::{Keys, KeysOrigin, keys, keys_in};
 use panel::Panel;
 pub use start::{Settings, StartError, listen, stopped, todos};

@@ -23,7 +23,10 @@ async fn run(settings: Settings) -> Result<(), StartError> {
         None => tour::keys(&settings.data)?,
     };
     let kept = match &settings.sessions {
-        Some(url) => tour::store(url, settings.encrypted).await?,
+        Some(url) => {
+            let from = settings.sessions_from.as_deref();
+            tour::moving_store(url, from, settings.encrypted).await?
+        }
         None => tour::cookie(&settings.data, settings.encrypted).await?,
     };
     let todos = tour::todos(&settings.data).await?;

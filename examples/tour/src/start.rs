@@ -37,6 +37,17 @@ pub struct Settings {
     )]
     pub sessions: Option<String>,
 
+    /// The store that the sessions have been in so far: each one moves at its first request. `hashed` for what
+    /// `cloakroom sessions migrate` has copied out of a cachelib folder into the store of --sessions
+    #[arg(
+        long,
+        env = "SESSION_STORE_FROM",
+        value_name = "URL",
+        hide_env_values = true,
+        requires = "sessions"
+    )]
+    pub sessions_from: Option<String>,
+
     /// Encrypts the sessions, in the cookie or in the store: nobody but this server reads them, so no Flask app either
     #[arg(long)]
     pub encrypted: bool,

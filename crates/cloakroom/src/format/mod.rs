@@ -20,7 +20,7 @@ pub use serialization::{Serialization, UnknownSerialization};
 pub use tag::{Tag, TagError};
 pub use tagged::TaggedJson;
 
-pub(crate) use document::IndexedContent;
+pub(crate) use document::{IndexedContent, IndexedEntry};
 pub(crate) use tagged::escaped_key;
 
 pub(crate) use index::{Content, IndexedKey, slice};

@@ -112,6 +112,24 @@ impl Serialization {
         content
     }
 
+    /// Opens a session's document as [`index`](Self::index) does, in whichever format it is, and says which.
+    pub(crate) fn detect(document: &[u8]) -> Result<(Self, IndexedContent), FormatError> {
+        let (format, content) = Self::MessagePack.first_that(|format| {
+            let content = match format {
+                Self::MessagePack => message_pack::index(document),
+                Self::Json => plain_json::index(document),
+                Self::Pickle => pickle::from_slice(document).and_then(content_of),
+            };
+            match content {
+                Err(FormatError::NotADictionary(name)) => {
+                    Ok(Err(FormatError::NotADictionary(name)))
+                }
+                content => content.map(Ok),
+            }
+        })?;
+        Ok((format, content?))
+    }
+
     /// The value of one entry, from its bytes in an indexed document or what [`write`](Self::write) gave.
     pub(crate) fn read(self, value_bytes: &[u8]) -> Result<Value, FormatError> {
         match self {

@@ -29,11 +29,22 @@ pub(crate) const HANDLE_BYTES: usize = 16;
 pub struct HandleError;
 
 impl Handle {
+    /// Of the session that a store has under this key, for tools that list the store: whoever knows the handle does
+    /// not know the key.
+    pub fn of_key(key: &str) -> Self {
+        // No id and no name of a cookie has a colon.
+        Self::of_entry(key.rsplit(':').next().unwrap_or(key))
+    }
+
     /// Of a session in a store.
     pub(crate) fn of(id: &SessionId) -> Self {
+        Self::of_entry(id.entry())
+    }
+
+    fn of_entry(name: &str) -> Self {
         let digest = Sha256::new()
             .chain_update(b"cloakroom handle\0")
-            .chain_update(id.entry())
+            .chain_update(name)
             .finalize();
         let mut bytes = [0; HANDLE_BYTES];
         bytes.copy_from_slice(&digest[..HANDLE_BYTES]);
@@ -93,6 +104,7 @@ mod tests {
         let handle = Handle::of(&id);
         // printf 'cloakroom handle\0kRta…xDc' | sha256sum, the first half in base64.
         assert_eq!(handle.to_string(), "vvbp7u_iWVwoISh7S9j4NA");
+        assert_eq!(Handle::of_key(id.key()), handle);
         assert!(!format!("{handle:?}").contains(id.as_str()));
     }
 

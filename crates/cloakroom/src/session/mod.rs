@@ -20,6 +20,7 @@ mod once;
 mod state;
 mod status;
 mod stored;
+mod stored_entry;
 mod ticket;
 mod typed;
 mod user;
@@ -38,6 +39,7 @@ pub use info::SessionInfo;
 pub use key::{Key, SessionKey, TypedKey};
 pub use login::Login;
 pub use status::{Protection, Refusal, Status};
+pub use stored_entry::{StoredEntry, StoredKey, StoredLayout};
 pub use typed::Typed;
 pub use user::{PendingUser, User};
 
@@ -65,7 +67,7 @@ use crate::{
 };
 
 /// The key under which Flask keeps whether the session is permanent.
-const PERMANENT: &str = "_permanent";
+pub(crate) const PERMANENT: &str = "_permanent";
 
 /// One visitor's session, for as long as the request lasts.
 ///

@@ -81,9 +81,12 @@ impl Store {
     /// Whether calls go to the store now: false from the moment when its [`Breaker`] opens to the store's next
     /// answer. Costs nothing, so it does for a health check.
     pub fn is_available(&self) -> bool {
-        self.circuit
-            .as_ref()
-            .is_none_or(|circuit| circuit.is_closed())
+        let closed = |circuit: &Arc<Circuit>| circuit.is_closed();
+        self.circuit.as_ref().is_none_or(closed) && self.driver().is_available()
+    }
+
+    pub(super) fn time_limit(&self) -> Duration {
+        self.timeout
     }
 
     /// What the store is called in messages.
@@ -111,6 +114,16 @@ impl Store {
             Place::Memory(memory) => Driver::load(&**memory, key).await,
             Place::Elsewhere(driver) => self.within("load", driver.load(key))?.await,
         }
+    }
+
+    /// As [`Driver::expires_in`], and [`delete_expired`](Self::delete_expired) for the [`Breaker`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and a time-out.
+    pub async fn expires_in(&self, key: &str) -> Result<Option<Duration>, StoreError> {
+        self.limited("expires_in", self.driver().expires_in(key))
+            .await
     }
 
     /// As [`Driver::create`].
@@ -332,7 +345,9 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 trait Erased: Send + Sync {
     fn name(&self) -> &'static str;
     fn shares_pickles(&self) -> bool;
+    fn is_available(&self) -> bool;
     fn load<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Record>, StoreError>>;
+    fn expires_in<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Duration>, StoreError>>;
     fn create<'a>(
         &'a self,
         key: &'a str,
@@ -373,8 +388,16 @@ impl<D: Driver> Erased for D {
         Driver::shares_pickles(self)
     }
 
+    fn is_available(&self) -> bool {
+        Driver::is_available(self)
+    }
+
     fn load<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Record>, StoreError>> {
         Box::pin(Driver::load(self, key))
+    }
+
+    fn expires_in<'a>(&'a self, key: &'a str) -> Boxed<'a, Result<Option<Duration>, StoreError>> {
+        Box::pin(Driver::expires_in(self, key))
     }
 
     fn create<'a>(

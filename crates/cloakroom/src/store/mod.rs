@@ -49,9 +49,11 @@ mod error;
 #[cfg(feature = "file")]
 mod file;
 mod handle;
+mod hashed;
 #[cfg(feature = "memcached")]
 mod memcached;
 mod memory;
+mod moving;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
@@ -184,12 +186,35 @@ pub trait Driver: Send + Sync + 'static {
         false
     }
 
+    /// Whether calls go to the store now, as [`Store::is_available`] answers: for drivers that ask other stores.
+    fn is_available(&self) -> bool {
+        true
+    }
+
     /// The entry under `key`; none if it is missing, expired or under a tombstone.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the store could not be asked. A driver never answers "none" then.
     fn load(&self, key: &str) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
+
+    /// How long an entry still lives, for stores that do not tell when it is loaded: none if it has no end or
+    /// nobody knows, zero if it is missing. For copying; no request of a visitor asks it otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store could not be asked.
+    fn expires_in(
+        &self,
+        key: &str,
+    ) -> impl Future<Output = Result<Option<Duration>, StoreError>> + Send {
+        async {
+            Ok(self
+                .load(key)
+                .await?
+                .map_or(Some(Duration::ZERO), |record| record.expires_in))
+        }
+    }
 
     /// Makes an entry where none is, and hands back what [`replace`](Self::replace) will compare with.
     ///

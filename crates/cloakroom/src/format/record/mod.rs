@@ -58,6 +58,13 @@ impl Kind {
 }
 
 impl<'a> Envelope<'a> {
+    /// Whether an entry is a record of some version, and not one in Flask's layout.
+    pub(crate) fn begins(record: &[u8]) -> bool {
+        let mut reader = Reader::new(record);
+        matches!(reader.header(), Ok(Header::Array(_)))
+            && matches!(reader.header(), Ok(Header::Text(MAGIC)))
+    }
+
     /// Takes a record apart. Each has one spelling: no longer form of a number, no key twice, nothing after its end.
     pub(crate) fn read(record: &'a [u8]) -> Result<Self, FormatError> {
         let mut reader = Reader::new(record);

@@ -41,7 +41,7 @@ pub(super) fn expiry(head: &[u8]) -> Option<u64> {
 }
 
 /// The expiry at the beginning of a file and how many bytes it takes.
-fn header(file: &[u8]) -> Option<(u64, usize)> {
+pub(super) fn header(file: &[u8]) -> Option<(u64, usize)> {
     if let Some((expiry, length)) = pickled_number(file) {
         // Four bytes of time could look like a pickled number; but then no pickle follows it.
         if matches!(file[length..], [0x80, 2..=5, ..]) {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{cachelib, native};
-use crate::store::StoreError;
+use crate::store::{StoreError, hashed::HASHED};
 
 /// Which files hold which keys, and what is in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,17 +38,29 @@ pub(super) struct Names {
     pub(super) entry: PathBuf,
     /// Where an older release of the neighbour kept it.
     pub(super) old: Option<PathBuf>,
-    /// The tombstone.
-    pub(super) tombstone: PathBuf,
+    /// The tombstone; none where it can only stand in the entry's own place.
+    pub(super) tombstone: Option<PathBuf>,
     /// Which lock the key is under.
     pub(super) shard: u8,
 }
+
+/// What a key begins with that stands for the one with this MD5: names of files were those before cachelib 0.16.
+pub(super) const HASHED_BEFORE: &str = "md5:";
 
 /// What follows the name of an entry in the name of its tombstone, or the key in the key.
 const GONE: &str = "gone";
 
 impl Layout {
     pub(super) fn names(self, root: &Path, key: &str) -> Names {
+        if let Some(hash) = self.hash_in(key) {
+            return Names {
+                entry: root.join(hash),
+                old: None,
+                // Its name is made of the key as well.
+                tombstone: None,
+                shard: first_byte(hash),
+            };
+        }
         let hash = Sha256::digest(key.as_bytes());
         let shard = hash[0];
         match self {
@@ -56,7 +68,7 @@ impl Layout {
                 let name = hex(&hash);
                 let folder = root.join(&name[..2]);
                 Names {
-                    tombstone: folder.join(format!("{name}.{GONE}")),
+                    tombstone: Some(folder.join(format!("{name}.{GONE}"))),
                     entry: folder.join(name),
                     old: None,
                     shard,
@@ -65,9 +77,24 @@ impl Layout {
             Self::Cachelib => Names {
                 entry: root.join(hex(&hash)),
                 old: Some(root.join(hex(&md5::Md5::digest(key.as_bytes())))),
-                tombstone: root.join(hex(&Sha256::digest(format!("{key}:{GONE}")))),
+                tombstone: Some(root.join(hex(&Sha256::digest(format!("{key}:{GONE}"))))),
                 shard,
             },
+        }
+    }
+
+    /// The name of the file, where it stands in the place of a key that nobody knows.
+    fn hash_in(self, key: &str) -> Option<&str> {
+        match self {
+            Self::Native => None,
+            Self::Cachelib => {
+                let now = key.strip_prefix(HASHED).filter(|name| is_hex(name, 64));
+                let before = || {
+                    key.strip_prefix(HASHED_BEFORE)
+                        .filter(|name| is_hex(name, 32))
+                };
+                now.or_else(before)
+            }
         }
     }
 
@@ -77,7 +104,9 @@ impl Layout {
             Self::Native => true,
             Self::Cachelib => {
                 let tombstone = key.strip_suffix(GONE).is_some_and(|key| key.ends_with(':'));
-                !tombstone && key != cachelib::COUNT_KEY
+                let count =
+                    key == cachelib::COUNT_KEY || self.hash_in(key).is_some_and(cachelib::is_count);
+                !tombstone && !count
             }
         }
     }
@@ -99,7 +128,12 @@ impl Layout {
     pub(super) fn decode(self, key: &str, file: Bytes) -> Result<Entry, Broken> {
         match self {
             Self::Native => native::decode(key, file),
-            Self::Cachelib => cachelib::decode(file),
+            Self::Cachelib => cachelib::decode(file).map(|entry| {
+                // A tombstone in the entry's place: as good as expired.
+                let gone = entry.value == self.tombstone() && self.hash_in(key).is_some();
+                let expiry = if gone { Some(0) } else { entry.expiry };
+                Entry { expiry, ..entry }
+            }),
         }
     }
 
@@ -152,6 +186,12 @@ impl Layout {
 
 /// Enough of a file for [`Layout::expiry`].
 pub(super) const HEAD: usize = 64;
+
+/// The first byte of a hash that is written in hexadecimal.
+pub(super) fn first_byte(name: &str) -> u8 {
+    let digits = name.get(..2).unwrap_or_default();
+    u8::from_str_radix(digits, 16).unwrap_or(0)
+}
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -102,10 +102,15 @@ impl FileStore {
     /// the system can exchange two files (Linux, local disks); what we write between its reading and its
     /// writing is lost, as between two Flask processes.
     ///
+    /// Files hold no keys, and their names are the SHA-256 of keys, or the MD5. Where a key is not known, `sha256:`
+    /// or `md5:` and the name of the file stand for it: [`list`](Driver::list) of these prefixes lists them, and they
+    /// can be loaded, replaced and deleted. The name of a tombstone is made of the key as well, so what is deleted by
+    /// its hash says in its own place, for as long, that there is no session.
+    ///
     /// # Errors
     ///
-    /// As [`open`](Self::open). Later: `Refused` for an expiry after 2106, for a [`list`](Driver::list), as
-    /// cachelib's files hold no keys, and for keys ending in `:gone`, which are those of tombstones.
+    /// As [`open`](Self::open). Later: `Refused` for an expiry after 2106, for a [`list`](Driver::list) of any
+    /// other prefix, and for keys ending in `:gone`, which are those of tombstones.
     #[doc(alias = "FileSystemCache")]
     #[doc(alias = "SESSION_FILE_DIR")]
     pub fn cachelib(folder: impl AsRef<Path>) -> Result<Self, StoreError> {

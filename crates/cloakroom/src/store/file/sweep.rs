@@ -8,14 +8,14 @@ use std::{
 };
 
 use super::{
-    FileStore,
+    FileStore, cachelib,
     disk::{self, Content},
-    layout::{HEAD, Layout},
+    layout::{HASHED_BEFORE, HEAD, Layout, first_byte},
     lock::For,
     native, platform,
     swap::Swap,
 };
-use crate::store::{Cursor, Listed, MAX_KEY, Page, StoreError};
+use crate::store::{Cursor, Listed, MAX_KEY, Page, StoreError, hashed::HASHED};
 
 /// How long one call looks at files, so that it ends within the time a store's calls have.
 const BUDGET: Duration = Duration::from_secs(1);
@@ -53,9 +53,10 @@ impl FileStore {
         from: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        if self.folder.layout == Layout::Cachelib {
+        let by_hash = prefix.starts_with(HASHED) || prefix.starts_with(HASHED_BEFORE);
+        if self.folder.layout == Layout::Cachelib && !by_hash {
             return Err(StoreError::refused(
-                "cachelib's files hold no keys, only their hashes: nothing can be listed",
+                "cachelib's files hold no keys, only their hashes: keys cannot be listed",
             ));
         }
         self.folder.check()?;
@@ -63,7 +64,10 @@ impl FileStore {
         let begin = from.map(|Cursor(place)| place.as_str());
         let next = self.walk(begin, |path, name| {
             if self.folder.layout.is_entry(name)
-                && let Some(listed) = self.listed(path)?
+                && let Some(listed) = match self.folder.layout {
+                    Layout::Native => self.listed(path)?,
+                    Layout::Cachelib => self.listed_by_hash(path, name)?,
+                }
                 && listed.key.starts_with(prefix)
             {
                 entries.push(listed);
@@ -135,6 +139,32 @@ impl FileStore {
         )))
     }
 
+    /// As [`listed`](Self::listed), of a file of cachelib, whose name stands for its key.
+    fn listed_by_hash(&self, path: &Path, name: &str) -> Result<Option<Listed>, StoreError> {
+        let Content::File(head) = disk::read_up_to(path, HEAD).map_err(listing)? else {
+            return Ok(None);
+        };
+        let Some((expiry, header)) = cachelib::header(&head) else {
+            return Ok(None);
+        };
+        let now = self.clock.unix_seconds();
+        let expires_in = (expiry != 0).then(|| Duration::from_secs(expiry.saturating_sub(now)));
+        if expires_in == Some(Duration::ZERO) || head[header..] == *Layout::Cachelib.tombstone() {
+            return Ok(None);
+        }
+        let Ok(metadata) = fs::metadata(path) else {
+            return Ok(None);
+        };
+        let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+        let size = size.saturating_sub(header);
+        let hash = if name.len() == 64 {
+            HASHED
+        } else {
+            HASHED_BEFORE
+        };
+        Ok(Some(Listed::new(format!("{hash}{name}"), size, expires_in)))
+    }
+
     fn remove_expired(&self, path: &Path, name: &str) -> Result<bool, StoreError> {
         let now = self.clock.unix_seconds();
         let layout = self.folder.layout;
@@ -143,9 +173,8 @@ impl FileStore {
             Content::File(head) if is_expired(&head) => {}
             _ => return Ok(false),
         }
-        let shard = u8::from_str_radix(&name[..2], 16).unwrap_or(0);
         let deadline = Instant::now() + BUDGET;
-        let _lock = self.folder.lock(For::Shard(shard), deadline)?;
+        let _lock = self.folder.lock(For::Shard(first_byte(name)), deadline)?;
         // Somebody may have renewed it: then it is put back.
         let taken = self.take_out(path, |file| is_expired(file), deadline)?;
         Ok(matches!(taken, Swap::Done))

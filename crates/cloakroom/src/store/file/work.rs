@@ -161,15 +161,13 @@ impl FileStore {
     ) -> Result<(), DeleteError> {
         let names = self.names(key);
         let _lock = self.folder.lock(For::Shard(names.shard), deadline)?;
+        let Some(grave) = &names.tombstone else {
+            return self.blank(&names, key, expected, tombstone, deadline);
+        };
         // Written first: on a full disk nothing has happened yet.
         let tombstone = match tombstone.is_zero() {
             true => None,
-            false => Some(self.write(
-                &names.tombstone,
-                key,
-                self.folder.layout.tombstone(),
-                tombstone,
-            )?),
+            false => Some(self.write(grave, key, self.folder.layout.tombstone(), tombstone)?),
         };
         if let Some(expected) = expected {
             if self.is_buried(&names, key)? {
@@ -195,10 +193,50 @@ impl FileStore {
             }
         }
         if let Some(tombstone) = tombstone {
-            self.bury(&names, key, &tombstone, deadline)?;
+            self.bury(grave, key, &tombstone, deadline)?;
         }
         // After the tombstone, so that there is no moment at which another program's late write counts.
         Ok(self.remove(&names, deadline)?)
+    }
+
+    /// Deletes an entry whose key nobody knows, and with it the name of its tombstone: until then the file says that
+    /// there is no session.
+    fn blank(
+        &self,
+        names: &Names,
+        key: &str,
+        expected: Option<&Record>,
+        tombstone: Duration,
+        deadline: Instant,
+    ) -> Result<(), DeleteError> {
+        let missing = || match expected {
+            Some(_) => Err(DeleteError::NotFound),
+            None => Ok(()),
+        };
+        let Some(found) = self.find(names, key)? else {
+            return missing();
+        };
+        if expected.is_some_and(|expected| found.entry.value != expected.value) {
+            return Err(DeleteError::Changed(self.record(found.entry)));
+        }
+        let accepts =
+            |file: &Bytes| expected.is_none_or(|expected| self.holds(key, file, &expected.value));
+        let swapped = match tombstone.is_zero() {
+            true => self.take_out(&found.place, accepts, deadline)?,
+            false => {
+                let none = self.folder.layout.tombstone();
+                let (new, file) = self.write(&names.entry, key, none, tombstone)?;
+                swap::swap(&new, file, &names.entry, accepts).map_err(writing)?
+            }
+        };
+        match swapped {
+            Swap::Done => Ok(self.sync(&names.entry)?),
+            Swap::Gone => missing(),
+            Swap::Conflict(file) => match self.live(key, file) {
+                Some(entry) => Err(DeleteError::Changed(self.record(entry))),
+                None => missing(),
+            },
+        }
     }
 
     /// Puts a value in the place of an entry that was found. An entry under an old name moves to the new one.
@@ -233,16 +271,16 @@ impl FileStore {
     /// Puts a tombstone in place, unless there is one that lasts longer.
     fn bury(
         &self,
-        names: &Names,
+        grave: &Path,
         key: &str,
         tombstone: &(Temporary, Bytes),
         deadline: Instant,
     ) -> Result<(), StoreError> {
         let (new, file) = tombstone;
-        if self.publish(new, &names.tombstone, deadline)? {
+        if self.publish(new, grave, deadline)? {
             return Ok(());
         }
-        let there = swap::read(&names.tombstone).map_err(reading)?;
+        let there = swap::read(grave).map_err(reading)?;
         let there = self.live(key, there).map(|there| there.expiry);
         // No expiry is never.
         let longer = there.is_some_and(|there| {
@@ -254,8 +292,8 @@ impl FileStore {
             })
         });
         if !longer {
-            fs::rename(new.path(), &names.tombstone).map_err(writing)?;
-            self.sync(&names.tombstone)?;
+            fs::rename(new.path(), grave).map_err(writing)?;
+            self.sync(grave)?;
         }
         Ok(())
     }
@@ -352,8 +390,11 @@ impl FileStore {
     }
 
     pub(super) fn is_buried(&self, names: &Names, key: &str) -> Result<bool, StoreError> {
+        let Some(grave) = &names.tombstone else {
+            return Ok(false);
+        };
         let now = self.clock.unix_seconds();
-        Ok(self.look(&names.tombstone, key)?.live(now).is_some())
+        Ok(self.look(grave, key)?.live(now).is_some())
     }
 
     fn look(&self, place: &Path, key: &str) -> Result<Slot, StoreError> {

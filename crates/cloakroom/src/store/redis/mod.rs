@@ -158,6 +158,18 @@ impl Driver for RedisStore {
         }
     }
 
+    async fn expires_in(&self, key: &str) -> Result<Option<Duration>, StoreError> {
+        let keys = self.keys(key)?;
+        match self.link.send(&Cmd::pttl(keys.entry)).await? {
+            Value::Int(-1) => Ok(None),
+            Value::Int(left) => {
+                let left = u64::try_from(left).unwrap_or(0);
+                Ok(Some(Duration::from_millis(left)))
+            }
+            _ => Err(failure::unexpected()),
+        }
+    }
+
     async fn create(&self, key: &str, value: Bytes, ttl: Duration) -> Result<Record, CreateError> {
         let ttl = milliseconds(ttl);
         match self.run(&CREATE, key, &[&value, ttl.as_bytes()]).await? {

@@ -15,6 +15,10 @@ pub(super) trait Dialect: Send + Sync + 'static {
 
     /// What the store is called in messages.
     const NAME: &'static str;
+    /// What names are quoted with.
+    const QUOTE: char;
+    /// Makes the table `sessions`.
+    const MIGRATION: &'static str;
     /// How many connections at most, unless set otherwise.
     const CONNECTIONS: usize;
     /// How many of them may write at the same time, where the database allows fewer.

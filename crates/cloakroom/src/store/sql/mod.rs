@@ -38,7 +38,7 @@ pub use sqlite::SqliteStore;
 
 /// What the stores of all databases offer besides `connect`: settings, `migrate`, and being a driver.
 macro_rules! store_methods {
-    ($store:ident) => {
+    ($store:ident, $dialect:ident) => {
         impl $store {
             /// The table's name, `sessions` unless set otherwise (Flask-Session's `SESSION_SQLALCHEMY_TABLE`).
             ///
@@ -76,13 +76,23 @@ macro_rules! store_methods {
             /// can be run again and again, and on a table that Flask-Session made; building the index of a large
             /// one holds up its writers.
             ///
-            /// Its SQL is in the crate's folder `migrations/`, should somebody else be the one who runs it.
+            /// Its SQL is [`migration`](Self::migration), should somebody else be the one who runs it.
             ///
             /// # Errors
             ///
             /// [`StoreError`](crate::store::StoreError), as when the database's user may not make tables.
             pub async fn migrate(&self) -> Result<(), $crate::store::StoreError> {
                 self.0.migrate().await
+            }
+
+            /// The SQL that [`migrate`](Self::migrate) runs for a table of this name, for those who may not let a
+            /// program make tables.
+            ///
+            /// # Errors
+            ///
+            /// As [`table`](Self::table).
+            pub fn migration(table: &str) -> Result<String, $crate::store::StoreError> {
+                $crate::store::sql::sessions::Sessions::<$dialect>::migration(table)
             }
         }
 

@@ -58,13 +58,13 @@ impl MySqlStore {
             options.get_ssl_mode(),
             MySqlSslMode::Required | MySqlSslMode::VerifyCa | MySqlSslMode::VerifyIdentity
         ))?;
-        let sessions = Sessions::new(MySql { options }, Table::new('`'));
+        let sessions = Sessions::new(MySql { options }, Table::new(MySql::QUOTE));
         sessions.check().await?;
         Ok(Self(sessions))
     }
 }
 
-store_methods!(MySqlStore);
+store_methods!(MySqlStore, MySql);
 
 pub(super) struct MySql {
     options: MySqlConnectOptions,
@@ -74,6 +74,8 @@ impl Dialect for MySql {
     type Connection = MySqlConnection;
 
     const NAME: &'static str = "mysql";
+    const QUOTE: char = '`';
+    const MIGRATION: &'static str = include_str!("../../../migrations/mysql/0001_sessions.sql");
     const CONNECTIONS: usize = 10;
     const WHOLE_SECONDS: bool = true;
 
@@ -177,7 +179,7 @@ impl Dialect for MySql {
 
     async fn migrate(&self, table: &Table) -> Result<(), sqlx::Error> {
         let mut connection = self.options.connect().await?;
-        let sql = table.migration(include_str!("../../../migrations/mysql/0001_sessions.sql"));
+        let sql = table.migration(Self::MIGRATION);
         let migration = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
         match connection.execute(migration).await {
             Err(sqlx::Error::Database(error)) if number(&*error) == DUPLICATE_INDEX => Ok(()),

@@ -58,7 +58,7 @@ impl PostgresStore {
             options.get_ssl_mode(),
             PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
         ))?;
-        let sessions = Sessions::new(Postgres { options }, Table::new('"'));
+        let sessions = Sessions::new(Postgres { options }, Table::new(Postgres::QUOTE));
         sessions.check().await?;
         Ok(Self(sessions))
     }
@@ -76,7 +76,7 @@ impl PostgresStore {
     }
 }
 
-store_methods!(PostgresStore);
+store_methods!(PostgresStore, Postgres);
 
 pub(super) struct Postgres {
     options: PgConnectOptions,
@@ -89,6 +89,8 @@ impl Dialect for Postgres {
     type Connection = PgConnection;
 
     const NAME: &'static str = "postgres";
+    const QUOTE: char = '"';
+    const MIGRATION: &'static str = include_str!("../../../migrations/postgres/0001_sessions.sql");
     const CONNECTIONS: usize = 10;
 
     fn statements(table: &Table) -> Statements {
@@ -151,9 +153,7 @@ impl Dialect for Postgres {
         let mut connection = self.options.connect().await?;
         let sql = format!(
             "BEGIN; SET LOCAL client_min_messages = warning; SELECT pg_advisory_xact_lock({MIGRATION_LOCK}); {} COMMIT",
-            table.migration(include_str!(
-                "../../../migrations/postgres/0001_sessions.sql"
-            ))
+            table.migration(Self::MIGRATION)
         );
         connection
             .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql)))

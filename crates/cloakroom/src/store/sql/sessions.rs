@@ -89,6 +89,13 @@ impl<D: Dialect> Sessions<D> {
         .await
     }
 
+    /// The SQL of [`migrate`](Self::migrate) for a table of this name.
+    pub(super) fn migration(name: &str) -> Result<String, StoreError> {
+        let mut table = Table::new(D::QUOTE);
+        table.set_name(name.to_owned())?;
+        Ok(table.migration(D::MIGRATION))
+    }
+
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {
         let migrated = self.pool.dialect().migrate(&self.table).await;
         migrated.map_err(|error| Failure::of::<D>(error).into())

@@ -60,7 +60,7 @@ impl SqliteStore {
             options,
             _keeper: Mutex::new(keeper),
         };
-        let mut sessions = Sessions::new(sqlite, Table::new('"'));
+        let mut sessions = Sessions::new(sqlite, Table::new(Sqlite::QUOTE));
         if in_memory {
             sessions = sessions.max_connections(1);
         }
@@ -71,7 +71,7 @@ impl SqliteStore {
     }
 }
 
-store_methods!(SqliteStore);
+store_methods!(SqliteStore, Sqlite);
 
 pub(super) struct Sqlite {
     options: SqliteConnectOptions,
@@ -83,6 +83,8 @@ impl Dialect for Sqlite {
     type Connection = SqliteConnection;
 
     const NAME: &'static str = "sqlite";
+    const QUOTE: char = '"';
+    const MIGRATION: &'static str = include_str!("../../../migrations/sqlite/0001_sessions.sql");
     const CONNECTIONS: usize = 4;
     /// One writer at a time is SQLite's rule; waiting here instead of in the file's lock is fair and quick.
     const WRITERS: Option<usize> = Some(1);
@@ -140,7 +142,7 @@ impl Dialect for Sqlite {
         let options = self.options.clone().create_if_missing(true);
         let mut connection = options.connect().await?;
         let _ = connection.execute("PRAGMA journal_mode = WAL").await;
-        let sql = table.migration(include_str!("../../../migrations/sqlite/0001_sessions.sql"));
+        let sql = table.migration(Self::MIGRATION);
         let migration = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
         migration.execute(&mut connection).await?;
         Ok(())

@@ -1,0 +1,140 @@
+//! Sizes and times in classes, and bars for people.
+
+use crate::terminal::{BAR, fit, styled};
+use crate::units::{Count, Short, Size};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How many are in each class; classes end with their limit, the last has none.
+pub(super) struct Histogram {
+    limits: &'static [u64],
+    unit: Unit,
+    counts: Vec<u64>,
+}
+
+#[derive(Clone, Copy)]
+enum Unit {
+    Bytes,
+    Seconds,
+}
+
+const SIZES: &[u64] = &[
+    128,
+    256,
+    512,
+    1 << 10,
+    2 << 10,
+    4 << 10,
+    16 << 10,
+    64 << 10,
+    256 << 10,
+    1 << 20,
+];
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+const TIMES: &[u64] = &[
+    300,
+    HOUR,
+    6 * HOUR,
+    DAY,
+    7 * DAY,
+    31 * DAY,
+    90 * DAY,
+    365 * DAY,
+];
+/// The longest bar.
+const WIDTH: u64 = 32;
+
+impl Histogram {
+    pub(super) fn of_sizes() -> Self {
+        Self::new(SIZES, Unit::Bytes)
+    }
+
+    pub(super) fn of_times() -> Self {
+        Self::new(TIMES, Unit::Seconds)
+    }
+
+    fn new(limits: &'static [u64], unit: Unit) -> Self {
+        Self {
+            limits,
+            unit,
+            counts: vec![0; limits.len() + 1],
+        }
+    }
+
+    pub(super) fn add(&mut self, amount: u64) {
+        let class = self.limits.partition_point(|limit| *limit < amount);
+        self.counts[class] += 1;
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// A line for each class from the first to the last that has any.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let most = self.counts.iter().max().copied().unwrap_or(0);
+        let first = self.counts.iter().position(|count| *count > 0);
+        let last = self.counts.iter().rposition(|count| *count > 0);
+        let (Some(first), Some(last)) = (first, last) else {
+            return Vec::new();
+        };
+        let classes = (first..=last).map(|class| {
+            let count = self.counts[class];
+            let label = fit(&self.label(class), 12, true);
+            format!("{label}  {}  {}", bar(count, most), Count(count))
+        });
+        classes.collect()
+    }
+
+    /// `[{"up_to": 128, "count": 3}, …]`, the last class without a limit.
+    pub(super) fn json(&self) -> Value {
+        let limits = self.limits.iter().map(|limit| json!(limit));
+        let limits = limits.chain([Value::Null]);
+        let classes = limits.zip(&self.counts);
+        classes
+            .map(|(limit, count)| json!({ "up_to": limit, "count": count }))
+            .collect()
+    }
+
+    fn label(&self, class: usize) -> String {
+        let write = |limit: u64| match self.unit {
+            Unit::Bytes => Size(limit).to_string().replace(".0 ", " "),
+            Unit::Seconds => Short(Duration::from_secs(limit)).to_string(),
+        };
+        match self.limits.get(class) {
+            Some(limit) => format!("<= {}", write(*limit)),
+            None => format!("> {}", write(self.limits.last().copied().unwrap_or(0))),
+        }
+    }
+}
+
+/// A bar as long as its share of the most, and never none for some.
+pub(super) fn bar(count: u64, most: u64) -> String {
+    let eighths = match (count, most) {
+        (0, _) | (_, 0) => 0,
+        _ => (count.saturating_mul(WIDTH * 8) / most).max(1),
+    };
+    let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let (whole, rest) = (eighths / 8, eighths % 8);
+    let text: String = (0..whole).map(|_| '█').collect();
+    let text = text + part.get(usize::try_from(rest).unwrap_or(0)).unwrap_or(&"");
+    styled(BAR, &fit(&text, 32, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_end_with_their_limit() {
+        let mut sizes = Histogram::of_sizes();
+        for size in [0, 128, 129, 256, (1 << 20) + 1, u64::MAX] {
+            sizes.add(size);
+        }
+        assert_eq!(sizes.counts[..3], [2, 2, 0]);
+        assert_eq!(sizes.counts[10], 2);
+        assert_eq!(sizes.total(), 6);
+        assert!(Histogram::of_times().lines().is_empty());
+    }
+}

@@ -1,0 +1,76 @@
+//! `cloakroom sessions`: what an operator asks of a store and does to it, and needs no cookie for.
+//!
+//! | file | knows |
+//! | --- | --- |
+//! | `list.rs`, `show.rs`, `stats.rs`, `revoke.rs`, `purge.rs`, `prepare.rs`, `watch.rs` | one subcommand each |
+//! | `scan.rs` | how to go through a store, page by page |
+//! | `found.rs` | what is told of one session |
+//! | `filter.rs` | which sessions are meant |
+//! | `histogram.rs` | sizes and times in classes, and bars |
+
+mod filter;
+mod found;
+mod histogram;
+mod list;
+mod prepare;
+mod purge;
+mod revoke;
+mod scan;
+mod show;
+mod stats;
+mod watch;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use cloakroom::store::Store;
+use serde_json::Map;
+
+pub(crate) use list::{ListArguments, list};
+pub(crate) use prepare::{PrepareArguments, prepare};
+pub(crate) use purge::{PurgeArguments, purge};
+pub(crate) use revoke::{RevokeArguments, revoke};
+pub(crate) use scan::mark_handle;
+pub(crate) use show::{ShowArguments, show};
+pub(crate) use stats::{StatsArguments, stats};
+pub(crate) use watch::{WatchArguments, watch};
+
+use crate::output::{Answer, Failure};
+use crate::store::StoreArguments;
+
+/// A batch takes longer than a request may.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which sessions of which store.
+#[derive(Args)]
+pub(crate) struct PlaceArguments {
+    #[command(flatten)]
+    store: StoreArguments,
+
+    /// What the keys of sessions begin with in the store: Flask-Session's `SESSION_KEY_PREFIX`
+    #[arg(long, value_name = "TEXT", default_value = "session:")]
+    prefix: String,
+}
+
+fn about(store: &Store, text: String) -> Answer {
+    Answer {
+        text,
+        json: Map::from_iter([("store".to_owned(), store.name().into())]),
+        session: None,
+        notes: Vec::new(),
+    }
+}
+
+fn wait_for<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Misuse(format!("the system gives no timers: {error}")))?;
+    runtime.block_on(work)
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
