@@ -61,6 +61,10 @@ impl Driver for BornInTheOld {
         self.moving.load(key).await
     }
 
+    async fn expires_in(&self, key: &str) -> Result<Option<Duration>, StoreError> {
+        self.moving.expires_in(key).await
+    }
+
     async fn create(&self, key: &str, value: Bytes, ttl: Duration) -> Result<Record, CreateError> {
         if self.moving.load(key).await?.is_some() {
             return Err(CreateError::Exists);
