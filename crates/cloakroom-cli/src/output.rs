@@ -41,7 +41,7 @@ pub(crate) enum Failure {
     /// The command can't be carried out as it was given: exit code 2.
     Misuse(String),
     /// It was carried out in part, and the answer says what is left: exit code 1.
-    Incomplete(Answer),
+    Incomplete(Box<Answer>),
 }
 
 impl Answer {

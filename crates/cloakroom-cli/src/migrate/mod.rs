@@ -172,7 +172,7 @@ async fn migrate(arguments: &Arguments) -> Result<Answer, Failure> {
     ]);
     match summary.is_complete() && compared.is_good() {
         true => Ok(answer),
-        false => Err(Failure::Incomplete(answer)),
+        false => Err(Failure::Incomplete(Box::new(answer))),
     }
 }
 

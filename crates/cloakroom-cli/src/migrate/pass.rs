@@ -306,7 +306,9 @@ impl Job {
             });
         }
         if !self.dry {
-            ended.into_iter().for_each(|key| state.forget(key));
+            for key in ended {
+                state.forget(key);
+            }
         }
         if gone.is_empty() {
             return Ok(());
@@ -345,7 +347,9 @@ impl Job {
         }
         // The target has these no more either.
         if !self.dry {
-            gone.into_iter().for_each(|key| state.forget(key));
+            for key in gone {
+                state.forget(key);
+            }
         }
         Ok(())
     }

@@ -110,7 +110,7 @@ enum Found {
 
 impl Sample {
     pub(super) fn text(&self) -> String {
-        let mut text = format!(
+        let same = format!(
             "compared {} of the copies: {} the same",
             self.checked, self.same
         );
@@ -119,10 +119,9 @@ impl Sample {
             (self.missing, "missing"),
             (self.other_lifetime, "with a shorter life"),
         ];
-        for (count, what) in others.into_iter().filter(|(count, _)| *count > 0) {
-            text.push_str(&format!(", {count} {what}"));
-        }
-        text
+        let others = others.into_iter().filter(|(count, _)| *count > 0);
+        let others = others.map(|(count, what)| format!(", {count} {what}"));
+        std::iter::once(same).chain(others).collect()
     }
 
     pub(super) fn json(&self) -> Value {

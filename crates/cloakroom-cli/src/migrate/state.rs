@@ -167,8 +167,11 @@ impl State {
         self.lines.push_str(&hexadecimal(&key));
         if let Some(copied) = copied {
             let (source, target) = (hexadecimal(&copied.source), hexadecimal(&copied.target));
-            self.lines
-                .push_str(&format!(" {source} {target} {}", copied.until));
+            let until = copied.until.to_string();
+            for word in [&source, &target, &until] {
+                self.lines.push(' ');
+                self.lines.push_str(word);
+            }
         }
         self.lines.push('\n');
     }
@@ -214,7 +217,7 @@ fn for_its_owner() -> OpenOptions {
 }
 
 fn hexadecimal(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(*hash))
 }
 
 fn unhex(digits: &str) -> Option<Hash> {
