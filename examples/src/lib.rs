@@ -25,6 +25,7 @@ pages! {
     from_tower_sessions: "from-tower-sessions.md",
     index: "index.md",
     inside: "inside.md",
+    moving: "moving.md",
     operating: "operating.md",
     recipes: "recipes.md",
     security: "security.md",

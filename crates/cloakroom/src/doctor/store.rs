@@ -21,7 +21,7 @@ pub async fn check_store(store: &Store) -> Checkup {
                 Severity::Problem,
                 &subject,
                 format!("it cannot be asked ({error}), so pages that need their session are answered with 503"),
-                "start it, correct its URL, or make its table with `cloakroom sessions migrate`",
+                "start it, correct its URL, or make its table with `cloakroom sessions prepare`",
             ));
             return checkup;
         }
@@ -36,7 +36,7 @@ pub async fn check_store(store: &Store) -> Checkup {
             &subject,
             "its table has no index on `expiry` (Flask-Session makes none), so each removal of expired sessions reads the \
              whole table while visitors wait",
-            "make it with `cloakroom sessions migrate`, or CREATE INDEX sessions_expiry ON sessions (expiry)",
+            "make it with `cloakroom sessions prepare`, or CREATE INDEX sessions_expiry ON sessions (expiry)",
         )),
     }
     checkup
