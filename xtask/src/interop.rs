@@ -14,7 +14,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     shell::run(databases.export(&mut pytest(&["interop/tests"])))
 }
 
-/// Photographs each page of the tour, desktop and phone, light and dark.
+/// Photographs each page of the tour and its inspector, desktop and phone, light and dark.
 pub(crate) fn screenshots() -> Result<(), Failure> {
     python::prepare()?;
     browser::prepare()?;
@@ -29,8 +29,9 @@ pub(crate) fn screenshots() -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("{} can't be made: {error}", folder.display())))?;
     shell::run(&mut pytest(&[
         "interop/tests/test_browser.py",
+        "interop/tests/test_inspector.py",
         "-k",
-        "each_page_fits",
+        "fits_wide",
         &format!("--screenshots={}", folder.display()),
     ]))?;
     println!("   the pictures are in {}", folder.display());

@@ -192,6 +192,13 @@
 //! [`SessionLayer::on_outage`] with [`OutagePolicy::Degrade`] gives it one that
 //! [knows nothing](Session::is_unknown), which is neither logged in nor anonymous.
 //!
+//! # Watching it in development
+//!
+//! With the feature `inspector`, one more layer around the application answers at `/_sessions` with a page that shows what each
+//! request did to its session: before and after, the size of the cookie key by key, which key verified it, how long it
+//! lives, and events as they happen. It starts for addresses of this machine only, and shows the values of your own
+//! browser's session only: `inspector::Inspector`.
+//!
 //! # Beside Flask
 //!
 //! [`SessionConfig::default`] writes Flask's cookie with safer attributes and fewer headers.
@@ -241,6 +248,7 @@
 //! - `axum` (default): extractors and response parts, on `axum-core` alone. The layer itself works
 //!   under any tower server.
 //! - `encrypted` (default): cookies and entries that nobody can read without the key.
+//! - `inspector`: a page for development that shows what requests do to their sessions.
 //! - `metrics`: counts, sizes and times for whoever runs the site: [`metrics`](https://docs.rs/metrics).
 //! - `minijinja`: Flask's names in templates.
 //! - `toml`: settings from TOML files.
@@ -302,6 +310,9 @@ pub use session::{
 pub use value::Value;
 pub use web::clear_site_data::ClearSiteData;
 pub use web::csrf;
+#[cfg(feature = "inspector")]
+#[cfg_attr(docsrs, doc(cfg(feature = "inspector")))]
+pub use web::inspector;
 #[cfg(feature = "minijinja")]
 pub use web::template;
 pub use web::tower::{SessionFuture, SessionLayer, SessionService};

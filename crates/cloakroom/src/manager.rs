@@ -1,6 +1,9 @@
 //! Opening and closing sessions: how a cookie, a token, a format and a store make one.
 
 mod cookie;
+#[cfg(feature = "inspector")]
+mod glance;
+mod look;
 mod outage;
 mod register;
 mod registration;
@@ -18,8 +21,12 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::{HeaderMap, HeaderValue, header::USER_AGENT};
 use tracing::{Instrument, Level, debug_span, field::Empty, span_enabled};
 
+#[cfg(feature = "inspector")]
+pub(crate) use self::glance::{Glance, Left};
 pub use self::report::SessionReport;
-use self::{cookie::CookieSessions, registration::Registration, stored::StoredSessions};
+use self::{
+    cookie::CookieSessions, look::Look, registration::Registration, stored::StoredSessions,
+};
 use crate::{
     ConfigError, Error, caches,
     config::{FlaskSettings, Profile, Refresh, SessionConfig},
@@ -125,6 +132,8 @@ impl SessionManager {
         if protection == Protection::Signed {
             config.encrypted.refuse_unheeded()?;
         }
+        #[cfg(feature = "inspector")]
+        let config = config.unwatched();
         let sessions = CookieSessions::new(protection, keys, config)?;
         Ok(Self::looked_over(Room::Cookie(Arc::new(sessions))))
     }
@@ -139,6 +148,8 @@ impl SessionManager {
     pub fn stored(store: impl Into<Store>, config: SessionConfig) -> Result<Self, ConfigError> {
         #[cfg(feature = "encrypted")]
         config.encrypted.refuse_unheeded()?;
+        #[cfg(feature = "inspector")]
+        let config = config.unwatched();
         let sessions = StoredSessions::new(store.into(), config)?;
         Ok(Self::looked_over(Room::Store(Arc::new(sessions))))
     }
@@ -220,7 +231,7 @@ impl SessionManager {
             if candidate.is_empty() {
                 continue;
             }
-            let opened = self.try_open(candidate).await;
+            let opened = self.try_open(candidate, Look::Counted).await;
             match opened.inspect_err(|error| self.tell_failure(error, headers))? {
                 Ok(session) => {
                     if let Status::Loaded { key_index, .. } = session.status()
@@ -349,7 +360,8 @@ impl SessionManager {
     ///
     /// [`Error::Refused`] with the reason; with a store as [`open`](Self::open).
     pub async fn open_value(&self, value: impl AsRef<[u8]>) -> Result<Session, Error> {
-        self.try_open(value.as_ref()).await?.map_err(Error::Refused)
+        let opened = self.try_open(value.as_ref(), Look::Counted).await?;
+        opened.map_err(Error::Refused)
     }
 
     /// An empty session that belongs to no request.
@@ -414,16 +426,16 @@ impl SessionManager {
         });
     }
 
-    async fn try_open(&self, value: &[u8]) -> Result<Result<Session, Refusal>, Error> {
+    async fn try_open(&self, value: &[u8], look: Look) -> Result<Result<Session, Refusal>, Error> {
         match &self.room {
-            Room::Cookie(sessions) => match sessions.open(value) {
+            Room::Cookie(sessions) => match sessions.open(value, look) {
                 Ok(session) => Ok(match sessions.check(&session).await? {
                     None => Ok(session),
                     Some(refusal) => Err(refusal),
                 }),
                 refused => Ok(refused),
             },
-            Room::Store(sessions) => sessions.open(value).await,
+            Room::Store(sessions) => sessions.open(value, look).await,
         }
     }
 
@@ -434,7 +446,7 @@ impl SessionManager {
         }
     }
 
-    fn place(&self) -> &'static str {
+    pub(crate) fn place(&self) -> &'static str {
         match &self.room {
             Room::Cookie(sessions) => sessions.place(),
             Room::Store(sessions) => sessions.place(),

@@ -15,10 +15,12 @@ mod start;
 mod todos;
 mod view;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::routing::get;
 use axum::{Router, middleware};
+use cloakroom::inspector::Inspector;
 use cloakroom::{Layout, SessionConfig, SessionLayer, SessionManager, UserSessions};
 
 pub use kept::{Kept, Place, cookie, moving_store, store};
@@ -52,7 +54,30 @@ pub fn app(
     kept: &Kept,
     todos: Todos,
 ) -> Result<Router, StartError> {
-    let (keys, place, store) = (keys.into(), kept.place, kept.store.clone());
+    Ok(site(keys.into(), kept, todos)?.0)
+}
+
+/// The same, with the inspector at `/_sessions`, for a server that listens at this address.
+///
+/// # Errors
+///
+/// As [`app`], and [`StartError::Inspector`] if other machines reach the address.
+pub fn inspected(
+    keys: impl Into<cloakroom::Keys>,
+    kept: &Kept,
+    todos: Todos,
+    address: SocketAddr,
+) -> Result<Router, StartError> {
+    let (pages, sessions) = site(keys.into(), kept, todos)?;
+    Ok(pages.layer(Inspector::new(&sessions, address)?))
+}
+
+fn site(
+    keys: cloakroom::Keys,
+    kept: &Kept,
+    todos: Todos,
+) -> Result<(Router, SessionLayer), StartError> {
+    let (place, store) = (kept.place, kept.store.clone());
     let templates = Templates::new()?;
     // shown: begin
     let devices = match place {
@@ -79,12 +104,15 @@ pub fn app(
         keys: keys.clone(),
     };
     // shown: begin
-    let pages = pages::routes(&keys).with_state(tour).layer(sessions);
+    let pages = pages::routes(&keys)
+        .with_state(tour)
+        .layer(sessions.clone());
     // shown: end
     let pages = pages.route("/panel", get(panel::show).with_state(panel.clone()));
-    Ok(csrf::protect(pages, templates)
+    let pages = csrf::protect(pages, templates)
         .layer(middleware::from_fn_with_state(panel, panel::attach))
-        .layer(middleware::map_response(headers::secure)))
+        .layer(middleware::map_response(headers::secure));
+    Ok((pages, sessions))
 }
 
 // shown: begin

@@ -30,9 +30,16 @@ async fn run(settings: Settings) -> Result<(), StartError> {
         None => tour::cookie(&settings.data, settings.encrypted).await?,
     };
     let todos = tour::todos(&settings.data).await?;
-    let app = tour::app(keys.keys.clone(), &kept, todos)?;
+    let address = listener.local_addr()?;
+    let app = match settings.inspector {
+        true => tour::inspected(keys.keys.clone(), &kept, todos, address)?,
+        false => tour::app(keys.keys.clone(), &kept, todos)?,
+    };
 
-    println!("Listening on http://{}", listener.local_addr()?);
+    println!("Listening on http://{address}");
+    if settings.inspector {
+        println!("What happens to sessions: http://{address}/_sessions");
+    }
     println!("{kept}");
     println!("{}", keys.origin);
     axum::serve(listener, app)

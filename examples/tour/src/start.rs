@@ -52,6 +52,10 @@ pub struct Settings {
     #[arg(long)]
     pub encrypted: bool,
 
+    /// Shows what each page does to its session at `/_sessions`, while it does it
+    #[arg(long)]
+    pub inspector: bool,
+
     /// A file of keys with their times, in place of `SECRET_KEY`; made when it is missing, and read again every few
     /// seconds, so that keys can be replaced while the tour runs
     #[arg(long, env = "KEY_FILE", value_name = "FILE")]
@@ -123,6 +127,9 @@ pub enum StartError {
     /// The session settings contradict each other.
     #[error(transparent)]
     Session(#[from] cloakroom::ConfigError),
+    /// The inspector refuses where the tour listens.
+    #[error("--inspector: {0}")]
+    Inspector(#[from] cloakroom::inspector::InspectorError),
     /// A template does not parse.
     #[error("template: {0}")]
     Template(#[from] minijinja::Error),

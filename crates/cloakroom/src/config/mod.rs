@@ -340,6 +340,13 @@ impl SessionConfig {
         self
     }
 
+    /// The same settings for another manager, whose events are its own.
+    #[cfg(feature = "inspector")]
+    pub(crate) fn unwatched(mut self) -> Self {
+        self.observer = self.observer.unwatched();
+        self
+    }
+
     /// Where the time comes from; for tests.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;

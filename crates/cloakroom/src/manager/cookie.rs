@@ -9,6 +9,7 @@ use http::HeaderValue;
 
 use super::{
     expires,
+    look::Look,
     register::Standing,
     registration::{Kept, Registration},
     seal::Seal,
@@ -70,11 +71,11 @@ impl CookieSessions {
         })
     }
 
-    pub(super) fn open(self: &Arc<Self>, token: &[u8]) -> Result<Session, Refusal> {
+    pub(super) fn open(self: &Arc<Self>, token: &[u8], look: Look) -> Result<Session, Refusal> {
         let now = self.config.clock.unix_seconds();
         let seal = self.seal.at(now);
-        let unsealed = seal.value.open(token, now, &self.config)?;
-        if unsealed.protection == self.protection {
+        let unsealed = seal.value.open(token, now, &self.config, look)?;
+        if unsealed.protection == self.protection && look == Look::Counted {
             seal.verified(unsealed.key_index, now);
         }
         let document = String::from_utf8(unsealed.document).map_err(|_| Refusal::BadPayload)?;
@@ -128,6 +129,13 @@ impl CookieSessions {
     /// The keys that sign or encrypt.
     pub(super) fn keys(&self) -> &Keys {
         self.seal.keys()
+    }
+
+    /// The id of the key of this index.
+    #[cfg(feature = "inspector")]
+    pub(super) fn key_id(&self, key_index: usize) -> Option<String> {
+        let now = self.config.clock.unix_seconds();
+        self.seal.at(now).key_id(key_index).map(str::to_owned)
     }
 
     #[cfg(feature = "encrypted")]

@@ -14,6 +14,7 @@ use self::{
 };
 use super::{
     expires,
+    look::Look,
     register::Standing,
     registration::{Kept, Registration},
     renewals::Renewals,
@@ -103,16 +104,23 @@ impl StoredSessions {
     pub(super) async fn open(
         self: &Arc<Self>,
         cookie: &[u8],
+        look: Look,
     ) -> Result<Result<Session, Refusal>, Error> {
-        let (id, key_retired) = match self.parse(cookie) {
+        let (id, key_retired) = match self.parse(cookie, look) {
             Ok(parsed) => parsed,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let loaded = self.store.load(id.key()).await;
+        let loaded = match look {
+            Look::Counted => self.store.load(id.key()).await,
+            #[cfg(feature = "inspector")]
+            Look::Quiet => Box::pin(self.store.glance(id.key())).await,
+        };
         let Some(base) = loaded.map_err(|error| self.failed(error))? else {
             return Ok(Err(Refusal::UnknownId));
         };
-        metrics::entry(self.place(), "load", base.value.len());
+        if look == Look::Counted {
+            metrics::entry(self.place(), "load", base.value.len());
+        }
         let session = match self.loaded(id, base, key_retired) {
             Ok(session) => session,
             Err(refusal) => return Ok(Err(refusal)),
@@ -174,7 +182,7 @@ impl StoredSessions {
     }
 
     /// The id in a cookie, and whether the key that signed it no longer signs.
-    fn parse(&self, cookie: &[u8]) -> Result<(SessionId, bool), Refusal> {
+    fn parse(&self, cookie: &[u8], look: Look) -> Result<(SessionId, bool), Refusal> {
         let (id, key_index) = match &self.signer {
             None => (cookie, 0),
             Some(signer) => {
@@ -182,7 +190,9 @@ impl StoredSessions {
                 let signer = signer.at(now);
                 let unsigned = signer.value.unsign_with_key(cookie);
                 let (id, key_index) = unsigned.map_err(|_| Refusal::BadSignature)?;
-                signer.verified(key_index, now);
+                if look == Look::Counted {
+                    signer.verified(key_index, now);
+                }
                 (id, key_index)
             }
         };
@@ -193,6 +203,14 @@ impl StoredSessions {
     /// The keys that sign ids, where they are signed.
     pub(super) fn keys(&self) -> Option<&Keys> {
         self.config.stored.id_keys.as_ref()
+    }
+
+    /// Which key signed the id in a cookie: its index and its id.
+    #[cfg(feature = "inspector")]
+    pub(super) fn key_of(&self, cookie: &[u8]) -> Option<(usize, String)> {
+        let signer = self.signer.as_ref()?.at(self.config.clock.unix_seconds());
+        let (_, key_index) = signer.value.unsign_with_key(cookie).ok()?;
+        Some((key_index, signer.key_id(key_index)?.to_owned()))
     }
 
     /// Whether nothing keeps an opening waiting, and a save nothing but other requests.

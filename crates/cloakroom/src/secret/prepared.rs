@@ -87,6 +87,12 @@ impl<T> Built<T> {
         self.generation == generation && (self.from..self.until).contains(&now)
     }
 
+    /// The id of the key of this index.
+    #[cfg(feature = "inspector")]
+    pub(crate) fn key_id(&self, key_index: usize) -> Option<&str> {
+        self.counters.get(key_index).map(|counter| &*counter.id)
+    }
+
     /// The key of this index, in the order of [`KeyRing::verifying`], has verified something.
     pub(crate) fn verified(&self, key_index: usize, now: u64) {
         if let Some(counter) = self.counters.get(key_index) {

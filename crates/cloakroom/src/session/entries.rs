@@ -401,6 +401,27 @@ impl Entries {
         sizes
     }
 
+    /// Each key that is text, with its value and the bytes that the value takes.
+    #[cfg(feature = "inspector")]
+    pub(crate) fn inspect(&self, format: &Format) -> Vec<(String, Value, usize)> {
+        let entries = self.in_order(format).into_iter();
+        entries
+            .map(|entry| {
+                let value = self.value(format, entry);
+                let bytes = match (&entry.slot, format) {
+                    (Slot::Decoded(value), Format::Stored(format)) => {
+                        let mut encoded = Vec::new();
+                        // Of a value that was read, so it can be written.
+                        let _ = format.write(&mut encoded, value);
+                        encoded.len()
+                    }
+                    _ => self.encoded(entry).len(),
+                };
+                (self.key_text(entry).to_string(), value, bytes)
+            })
+            .collect()
+    }
+
     fn next_place(&mut self) -> u32 {
         let place = self.next;
         self.next += 1;

@@ -1,3 +1,5 @@
+#[cfg(feature = "inspector")]
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::{fmt, sync::Arc};
 
 use http::HeaderMap;
@@ -109,18 +111,70 @@ impl EventKind {
 
 /// Who is told what happens.
 #[derive(Clone, Default)]
-pub(crate) struct Observer(Option<Arc<Hook>>);
+pub(crate) struct Observer {
+    application: Option<Arc<Hook>>,
+    /// Beside the application: inspectors. Nobody, as a rule, which costs one load to know.
+    #[cfg(feature = "inspector")]
+    watchers: Arc<OnceLock<Watchers>>,
+}
 
 type Hook = dyn Fn(&Event<'_>) + Send + Sync;
 
+#[cfg(feature = "inspector")]
+type Watchers = Mutex<Vec<Arc<Hook>>>;
+
 impl Observer {
     pub(crate) fn new(observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(observer)))
+        Self {
+            application: Some(Arc::new(observer)),
+            #[cfg(feature = "inspector")]
+            watchers: Arc::default(),
+        }
+    }
+
+    /// The same for another manager, which nobody watches yet.
+    #[cfg(feature = "inspector")]
+    pub(crate) fn unwatched(&self) -> Self {
+        Self {
+            application: self.application.clone(),
+            watchers: Arc::default(),
+        }
+    }
+
+    /// Tells somebody else as well, from now on.
+    #[cfg(feature = "inspector")]
+    pub(crate) fn watch(&self, watcher: impl Fn(&Event<'_>) + Send + Sync + 'static) {
+        let watchers = self.watchers.get_or_init(Watchers::default);
+        let mut watchers = watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        watchers.push(Arc::new(watcher));
+    }
+
+    #[cfg(feature = "inspector")]
+    fn tell_watchers(&self, event: &Event<'_>) {
+        let Some(watchers) = self.watchers.get() else {
+            return;
+        };
+        // No lock is held while they hear it.
+        let watchers = watchers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        for watcher in watchers {
+            watcher(event);
+        }
+    }
+
+    fn is_heard(&self) -> bool {
+        #[cfg(feature = "inspector")]
+        if self.watchers.get().is_some() {
+            return true;
+        }
+        self.application.is_some()
     }
 
     /// Whether anyone would notice: if not, nobody need find out which session it is.
     pub(crate) fn listens_to(&self, kind: EventKind) -> bool {
-        self.0.is_some()
+        self.is_heard()
             || cfg!(feature = "metrics")
             || match kind.is_worth_a_line() {
                 true => tracing::enabled!(target: TARGET, tracing::Level::INFO),
@@ -131,9 +185,11 @@ impl Observer {
     pub(crate) fn tell(&self, event: &Event<'_>) {
         metrics::event(event.kind.name(), event.kind.reason());
         trace(event);
-        if let Some(observer) = &self.0 {
+        if let Some(observer) = &self.application {
             observer(event);
         }
+        #[cfg(feature = "inspector")]
+        self.tell_watchers(event);
     }
 }
 
@@ -160,7 +216,11 @@ fn trace(event: &Event<'_>) {
 
 impl fmt::Debug for Observer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let there = if self.0.is_some() { "set" } else { "none" };
+        let there = if self.application.is_some() {
+            "set"
+        } else {
+            "none"
+        };
         write!(formatter, "Observer({there})")
     }
 }

@@ -126,6 +126,31 @@ impl Store {
             .await
     }
 
+    /// As [`load`](Self::load) for somebody who only watches: it is neither measured nor counted by the
+    /// [`Breaker`], and a store that is down is not asked.
+    #[cfg(feature = "inspector")]
+    pub(crate) async fn glance(&self, key: &str) -> Result<Option<Record>, StoreError> {
+        match &self.place {
+            Place::Memory(memory) => Driver::load(&**memory, key).await,
+            Place::Elsewhere(_) if !self.is_available() => {
+                Err(StoreError::unreachable("the store is left alone for now"))
+            }
+            Place::Elsewhere(driver) => tokio::time::timeout(self.timeout, driver.load(key))
+                .await
+                .unwrap_or_else(|_| Err(StoreError::timed_out(self.name()))),
+        }
+    }
+
+    /// As [`expires_in`](Self::expires_in) for the same; none if nobody knows.
+    #[cfg(feature = "inspector")]
+    pub(crate) async fn glance_expiry(&self, key: &str) -> Option<Duration> {
+        if !self.is_available() {
+            return None;
+        }
+        let asked = self.driver().expires_in(key);
+        tokio::time::timeout(self.timeout, asked).await.ok()?.ok()?
+    }
+
     /// As [`Driver::create`].
     ///
     /// # Errors

@@ -4,6 +4,8 @@
 pub(crate) mod axum;
 pub(crate) mod clear_site_data;
 pub mod csrf;
+#[cfg(feature = "inspector")]
+pub mod inspector;
 mod slot;
 #[cfg(feature = "minijinja")]
 pub mod template;

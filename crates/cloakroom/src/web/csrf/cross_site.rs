@@ -45,7 +45,7 @@ const FETCH_SITE: &str = "sec-fetch-site";
 #[doc(alias = "CSRF")]
 #[doc(alias = "CSRFProtect")]
 pub struct CrossSiteLayer {
-    pub(super) policy: Policy,
+    pub(in crate::web) policy: Policy,
 }
 
 impl CrossSiteLayer {
@@ -105,7 +105,7 @@ pub struct OriginError(String);
 
 /// Which requests pass.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Policy {
+pub(in crate::web) struct Policy {
     allow_same_site: bool,
     require_sender: bool,
     trusted: Vec<Origin>,
@@ -113,7 +113,7 @@ pub(super) struct Policy {
 }
 
 impl Policy {
-    pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), CsrfError> {
+    pub(in crate::web) fn check<B>(&self, request: &Request<B>) -> Result<(), CsrfError> {
         let headers = request.headers();
         if changes_nothing(request.method(), headers) {
             return Ok(());

@@ -57,5 +57,7 @@ pub use protect::{CsrfLayer, CsrfService};
 
 #[cfg(feature = "minijinja")]
 pub(super) use protect::tokens_of;
+#[cfg(feature = "inspector")]
+pub(super) use protect::{is_form, read};
 
 pub use crate::csrf_token::{CsrfError, CsrfTokens};

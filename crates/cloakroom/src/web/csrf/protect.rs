@@ -169,7 +169,7 @@ fn check_referrer<B>(request: &Request<B>, own: Option<&Origin>) -> Result<(), C
     }
 }
 
-pub(super) fn is_form(headers: &http::HeaderMap) -> bool {
+pub(in crate::web) fn is_form(headers: &http::HeaderMap) -> bool {
     let kind = headers
         .get(CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok());
@@ -180,7 +180,7 @@ pub(super) fn is_form(headers: &http::HeaderMap) -> bool {
         })
 }
 
-pub(super) async fn read(body: Body, limit: usize) -> Result<bytes::Bytes, CsrfError> {
+pub(in crate::web) async fn read(body: Body, limit: usize) -> Result<bytes::Bytes, CsrfError> {
     match Limited::new(body, limit).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(CsrfError::FormTooLarge),
