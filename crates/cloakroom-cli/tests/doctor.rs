@@ -448,7 +448,7 @@ fn a_store_without_an_index_of_expiry_is_found() {
     });
     let url = format!("sqlite:{}", database.display());
     assert_eq!(codes(&["--store", &url]), ["store_without_expiry_index"]);
-    cloakroom(&["sessions", "migrate", "--store", &url], &[], b"").good();
+    cloakroom(&["sessions", "prepare", "--store", &url], &[], b"").good();
     assert_eq!(codes(&["--store", &url]), [""; 0]);
 
     let files = format!("file:{}/sessions", folder.path().display());

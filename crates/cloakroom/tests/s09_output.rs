@@ -25,7 +25,7 @@ use axum::{Router, body::Body, routing::get};
 use cloakroom::{
     Clock, Cookie, Cookies, Error, FlaskSettings, Handle, Key, KeyFile, KeyRing, Keys, Layout,
     Login, PendingUser, Refresh, ScheduledKey, SecretKey, Session, SessionConfig, SessionLayer,
-    SessionManager, Typed, User, Value,
+    SessionManager, StoredEntry, Typed, User, Value,
     doctor::{Exchange, Site, check_site},
     format::{Serialization, TaggedJson},
     store::{
@@ -816,6 +816,41 @@ fn s09_keys_tokens_and_settings_show_nothing_secret() {
     watch.assert_clean("keys, tokens and settings");
 }
 
+/// What operators and developers look into shows itself no more than the rest.
+#[tokio::test]
+async fn s09_stored_entries_and_the_inspector_show_nothing_secret() {
+    let watch = Watch::get();
+    let store = Store::from(MemoryStore::new());
+    let sessions = SessionLayer::stored_with(store.clone(), config()).unwrap();
+    let session = sessions.manager().new_session();
+    session.login(watch.secret("a user id")).unwrap();
+    let key = watch.secret("the name of a key");
+    session.insert(&key, watch.secret("a value")).unwrap();
+    session.save().await.unwrap();
+    let listed = store.list("session:", None, 10).await.unwrap().entries;
+    for listed in &listed {
+        let record = store.load(&listed.key).await.unwrap().unwrap();
+        let entry = StoredEntry::read(&record.value).unwrap().unwrap();
+        watch.show(&entry);
+        watch.show(&entry.layout());
+        watch.display(&entry.layout());
+        entry.keys().for_each(|key| watch.show(&key));
+        watch.display(&Handle::of_key(&listed.key));
+    }
+    assert_eq!(listed.len(), 1);
+    #[cfg(feature = "inspector")]
+    {
+        use cloakroom::inspector::Inspector;
+
+        let inspector = Inspector::new(&sessions, "127.0.0.1:0".parse().unwrap()).unwrap();
+        watch.show(&inspector);
+        watch.show(&tower::Layer::layer(&inspector, ()));
+        let elsewhere = "0.0.0.0:80".parse().unwrap();
+        watch.tell(&Inspector::new(&sessions, elsewhere).unwrap_err());
+    }
+    watch.assert_clean("stored entries and the inspector");
+}
+
 /// The search finds what it should: a leak of each kind is seen, in each form.
 #[test]
 fn s09_the_search_itself_finds_what_leaks() {
@@ -860,6 +895,12 @@ fn s09_the_search_itself_finds_what_leaks() {
 
 /// Types whose `Debug` is looked at above, in this file.
 const SHOWN: &[&str] = &[
+    "Inspector",
+    "InspectorError",
+    "InspectorService",
+    "StoredEntry",
+    "StoredKey",
+    "StoredLayout",
     "Browser",
     "Clock",
     "ConfigError",
