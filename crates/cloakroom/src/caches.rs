@@ -11,13 +11,7 @@ pub(crate) fn vary_by_cookie(headers: &mut HeaderMap) {
     if set_if_missing(headers, VARY, "Cookie") {
         return;
     }
-    let listed = headers.get_all(VARY).iter().any(|value| {
-        value
-            .as_bytes()
-            .split(|byte| *byte == b',')
-            .any(|name| name.trim_ascii().eq_ignore_ascii_case(b"cookie"))
-    });
-    if listed {
+    if varies_by(headers, |name| name.eq_ignore_ascii_case(b"cookie")) {
         return;
     }
     let mut joined: Vec<u8> = Vec::new();
@@ -29,6 +23,20 @@ pub(crate) fn vary_by_cookie(headers: &mut HeaderMap) {
     if let Ok(joined) = HeaderValue::try_from(joined) {
         headers.insert(VARY, joined);
     }
+}
+
+/// Whether caches are told that the response depends on the cookie, or on everything.
+pub(crate) fn varies_by_cookie(headers: &HeaderMap) -> bool {
+    varies_by(headers, |name| {
+        name == b"*" || name.eq_ignore_ascii_case(b"cookie")
+    })
+}
+
+fn varies_by(headers: &HeaderMap, is_meant: impl Fn(&[u8]) -> bool) -> bool {
+    let values = headers.get_all(VARY).iter();
+    values
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|name| is_meant(name.trim_ascii()))
 }
 
 /// The response was made without knowing who asks, so nobody may see it again: not others, and not the same

@@ -2,11 +2,11 @@
 
 use http::{
     HeaderMap,
-    header::{CACHE_CONTROL, DATE, EXPIRES, LAST_MODIFIED, SET_COOKIE, VARY},
+    header::{CACHE_CONTROL, DATE, EXPIRES, LAST_MODIFIED, SET_COOKIE},
 };
 
 use super::{Checkup, Exchange, Severity, finding::finding, session_like::is_session};
-use crate::{cookie::Received, value::DateTime};
+use crate::{caches::varies_by_cookie, cookie::Received, value::DateTime};
 
 pub(super) fn check(exchanges: &[Exchange], session_cookie: Option<&str>, now: i64) -> Checkup {
     let mut checkup = Checkup::default();
@@ -78,12 +78,8 @@ fn depends_on_cookies(exchanges: &[Exchange], exchange: &Exchange) -> bool {
         && same_page(true).any(|other| other != first)
 }
 
-fn varies_by_cookie(headers: &HeaderMap) -> bool {
-    directives(headers, VARY).any(|name| name == "*" || name == "cookie")
-}
-
 fn is_private(headers: &HeaderMap) -> bool {
-    directives(headers, CACHE_CONTROL).any(|directive| {
+    directives(headers).any(|directive| {
         let (name, _) = argument(&directive);
         matches!(name, "private" | "no-store")
     })
@@ -96,7 +92,7 @@ fn may_store(exchange: &Exchange, now: i64) -> bool {
         return false;
     }
     let mut fresh = None;
-    for directive in directives(headers, CACHE_CONTROL) {
+    for directive in directives(headers) {
         match argument(&directive) {
             ("no-cache", _) => return false,
             ("public", _) => fresh = Some(true),
@@ -128,9 +124,9 @@ fn is_fresh_by_date(exchange: &Exchange, now: i64) -> bool {
     }
 }
 
-/// The members of a list of words, over all headers of the name, in lower case.
-fn directives(headers: &HeaderMap, name: http::HeaderName) -> impl Iterator<Item = String> {
-    let values = headers.get_all(name).iter();
+/// What `Cache-Control` says, over all headers of the name, in lower case.
+fn directives(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let values = headers.get_all(CACHE_CONTROL).iter();
     let words: Vec<String> = values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))

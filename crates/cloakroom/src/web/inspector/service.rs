@@ -8,7 +8,7 @@ use std::{
 use axum_core::{body::Body, response::Response};
 use http::{
     HeaderMap, HeaderValue, Method, Request,
-    header::{COOKIE, SET_COOKIE, VARY},
+    header::{COOKIE, SET_COOKIE},
     response,
 };
 use tower_service::Service;
@@ -18,6 +18,7 @@ use super::{
     book::{self, Sent},
     side::Side,
 };
+use crate::caches::varies_by_cookie;
 
 /// The service that [`Inspector`] makes.
 #[derive(Clone, Debug)]
@@ -165,13 +166,4 @@ impl Inspector {
         }
         (Sent::Set(header.len()), HeaderValue::from_bytes(pair).ok())
     }
-}
-
-fn varies_by_cookie(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(VARY).iter();
-    values
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .any(|name| {
-            matches!(name.trim_ascii(), b"*") || name.trim_ascii().eq_ignore_ascii_case(b"cookie")
-        })
 }
