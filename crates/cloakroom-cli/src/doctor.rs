@@ -10,6 +10,7 @@ use http::Uri;
 use url::Url;
 
 use crate::output::{Answer, Failure};
+use crate::runtime::wait_for;
 use crate::store::StoreArguments;
 
 #[derive(Args)]
@@ -54,11 +55,7 @@ pub(crate) struct Arguments {
 const MOST_PATHS: usize = 8;
 
 pub(crate) fn run(arguments: Arguments) -> Result<Answer, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Misuse(format!("the system gives no timers: {error}")))?;
-    let checkup = runtime.block_on(look(&arguments))?;
+    let checkup = wait_for(look(&arguments))?;
     report::answer(&checkup, arguments.verbose)
 }
 

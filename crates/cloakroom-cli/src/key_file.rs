@@ -1,6 +1,5 @@
 //! `cloakroom keys`: the file of keys that servers watch. No key is ever shown, only ids and fingerprints.
 
-mod span;
 mod status;
 mod timeline;
 
@@ -12,11 +11,11 @@ use cloakroom::value::DateTime;
 use cloakroom::{KeyFile, KeysError, ScheduledKey, SecretKey};
 use serde_json::{Map, Value};
 
-use self::span::span;
 use self::timeline::{Standing, Timeline};
 use crate::input;
 use crate::keygen;
 use crate::output::{Answer, Failure, Span};
+use crate::units;
 
 /// How long servers may take to read the file again, also as the option is written.
 const READ: &str = "10m";
@@ -69,7 +68,7 @@ pub(crate) struct AddArguments {
     id: Option<String>,
 
     /// How long from now on it only verifies: longer than the servers take to read the file
-    #[arg(long, value_name = "SPAN", value_parser = span, default_value = READ, group = "when")]
+    #[arg(long, value_name = "SPAN", value_parser = units::duration, default_value = READ, group = "when")]
     signs_in: Duration,
 
     /// From when it signs: RFC 3339 with an offset, or Unix seconds
@@ -125,7 +124,7 @@ pub(crate) struct StatusArguments {
 struct Evidence {
     /// The longest time that a session lives without activity: `SessionConfig::lifetime`, `remember_lifetime`, Flask's
     /// `PERMANENT_SESSION_LIFETIME`
-    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "31d")]
+    #[arg(long, value_name = "SPAN", value_parser = units::duration, default_value = "31d")]
     lifetime: Duration,
 
     /// A file with what a server's `SessionManager::key_usage` says, as JSON; `-` for standard input; one for each server

@@ -16,6 +16,7 @@ mod keys;
 mod manual;
 mod migrate;
 mod output;
+mod runtime;
 mod schema;
 mod sessions;
 mod sign;

@@ -12,6 +12,11 @@ use zeroize::Zeroizing;
 
 use crate::output::Failure;
 
+/// What stands for keys in the folders of cachelib, whose files do not hold them: the names of files.
+pub(crate) const SHA256: &str = "sha256:";
+/// The same of files of releases before 0.16.
+pub(crate) const MD5: &str = "md5:";
+
 const USUAL_VARIABLE: &str = "SESSION_STORE";
 /// Far over any URL.
 const MAX_FILE: u64 = 64 * 1024;

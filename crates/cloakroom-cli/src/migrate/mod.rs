@@ -30,6 +30,8 @@ use self::state::State;
 use self::stop::Stop;
 use self::summary::{Counts, Sample, Summary, rate};
 use crate::output::{Answer, Failure, warn};
+use crate::runtime::runtime;
+use crate::store::SHA256;
 
 /// Copies every live session to another store: the same bytes, for as long as it has still to live. Both stores may be
 /// in use meanwhile; what somebody wrote or deleted in the target is never touched.
@@ -82,16 +84,10 @@ pub(crate) struct Arguments {
 
 /// Between two passes of --follow.
 const PAUSE: Duration = Duration::from_millis(500);
-/// A cachelib folder lists hashes in the place of keys.
-const HASHED: &str = "sha256:";
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Misuse(format!("the system gives no timers: {error}")))?;
     // One thread is enough to keep two stores busy.
-    LocalSet::new().block_on(&runtime, migrate(arguments))
+    LocalSet::new().block_on(&runtime()?, migrate(arguments))
 }
 
 async fn migrate(arguments: &Arguments) -> Result<Answer, Failure> {
@@ -178,7 +174,7 @@ async fn migrate(arguments: &Arguments) -> Result<Answer, Failure> {
 
 fn prefixes(given: &[String], ends: &Ends) -> Result<Vec<String>, Failure> {
     match (ends.is_hashed(), given) {
-        (true, []) => Ok(vec![HASHED.to_owned()]),
+        (true, []) => Ok(vec![SHA256.to_owned()]),
         (true, _) => Err(Failure::Misuse(
             "the files of cachelib hold no keys, so --prefix can choose none of them".to_owned(),
         )),

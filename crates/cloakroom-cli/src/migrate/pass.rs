@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cloakroom::store::{
@@ -17,6 +17,7 @@ use super::form::Form;
 use super::rule::{self, Copied, Hash, Known, Step, Why};
 use super::state::{self, State};
 use super::summary::{Outcome, Summary};
+use crate::input;
 use crate::output::Failure;
 use crate::store::failed;
 
@@ -171,7 +172,9 @@ impl Job {
         let copied = Copied {
             source: state::hash(salt, &record.value),
             target: state::hash(salt, &wanted),
-            until: ends.map_or(0, |ends| now() + (ends - Instant::now()).as_secs()),
+            until: ends.map_or(0, |ends| {
+                input::now(None) + (ends - Instant::now()).as_secs()
+            }),
         };
         Ok(Loaded::Entry(Entry {
             hash: state::hash(salt, key.as_bytes()),
@@ -282,7 +285,7 @@ impl Job {
         state: &mut State,
         summary: &mut Summary,
     ) -> Result<(), Failure> {
-        let now = now();
+        let now = input::now(None);
         let mut gone = HashSet::new();
         let mut ended = Vec::new();
         for (key, known) in state.keys().filter(|(key, _)| !seen.contains(key)) {
@@ -514,10 +517,4 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         failed(error)
     }
-}
-
-pub(super) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }

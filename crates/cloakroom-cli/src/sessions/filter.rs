@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use cloakroom::StoredEntry;
-use cloakroom::store::{Listed, Record};
+use cloakroom::store::Listed;
 
 use super::found::Found;
 use super::scan::Sight;
@@ -97,7 +97,7 @@ impl FilterArguments {
     }
 
     /// What the entry says.
-    pub(super) fn takes(&self, found: &Found, record: &Record) -> bool {
+    pub(super) fn takes(&self, found: &Found, sight: &Sight<'_>) -> bool {
         let Some(inside) = &found.inside else {
             return false;
         };
@@ -109,12 +109,12 @@ impl FilterArguments {
             (None, Some(_)) => false,
         };
         let whose = self.subject.is_none() || self.subject == inside.subject;
-        self.is_soon(found) && aged && whose && self.has_keys(record)
+        self.is_soon(found) && aged && whose && self.has_keys(sight)
     }
 
-    fn has_keys(&self, record: &Record) -> bool {
+    fn has_keys(&self, sight: &Sight<'_>) -> bool {
         self.key.is_empty()
-            || match Sight::of(record) {
+            || match sight {
                 Sight::Session(entry) => self.key.iter().all(|key| entry.contains_key(key)),
                 Sight::Unreadable | Sight::NoSession => false,
             }

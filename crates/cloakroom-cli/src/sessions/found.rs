@@ -48,20 +48,21 @@ impl Found {
     pub(super) fn loaded(
         listed: Listed,
         record: &Record,
+        sight: &Sight<'_>,
         identity: &Identity,
         now: u64,
     ) -> Option<Self> {
-        let mut found = match Sight::of(record) {
+        let mut found = match sight {
             Sight::NoSession => return None,
             Sight::Unreadable => Self {
                 inside: Some(Inside::default()),
                 ..Self::listed(listed)
             },
             Sight::Session(entry) => {
-                let expires_in = left(&listed, Some(&entry), now);
+                let expires_in = left(&listed, Some(entry), now);
                 Self {
                     expires_in,
-                    inside: Some(Inside::of(&entry, identity, expires_in, now)),
+                    inside: Some(Inside::of(entry, identity, expires_in, now)),
                     ..Self::listed(listed)
                 }
             }

@@ -2,11 +2,13 @@
 
 use clap::Args;
 
+use super::PlaceArguments;
 use super::filter::FilterArguments;
 use super::found::Found;
-use super::scan::Scan;
-use super::{PlaceArguments, unix_now, wait_for};
+use super::scan::{Scan, Sight};
+use crate::input;
 use crate::output::{Answer, Failure};
+use crate::runtime::wait_for;
 use crate::table::{Column, Table};
 use crate::terminal::{Lines, plain};
 use crate::units::{Short, Size};
@@ -71,11 +73,11 @@ pub(crate) fn list(arguments: ListArguments, json: bool) -> Result<Answer, Failu
                 let soon = soon.filter(|found| arguments.filter.is_soon(found));
                 soon.for_each(|found| list.tell(&found));
             } else {
-                let now = unix_now();
+                let now = input::now(None);
                 scan.load(large.collect(), |listed, record| {
-                    let identity = &arguments.filter.identity;
-                    if let Some(found) = Found::loaded(listed, &record, identity, now)
-                        && arguments.filter.takes(&found, &record)
+                    let (identity, sight) = (&arguments.filter.identity, Sight::of(&record));
+                    if let Some(found) = Found::loaded(listed, &record, &sight, identity, now)
+                        && arguments.filter.takes(&found, &sight)
                     {
                         list.tell(&found);
                     }

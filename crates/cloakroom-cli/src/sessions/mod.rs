@@ -20,7 +20,7 @@ mod show;
 mod stats;
 mod watch;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use clap::Args;
 use cloakroom::store::Store;
@@ -35,7 +35,7 @@ pub(crate) use show::{ShowArguments, show};
 pub(crate) use stats::{StatsArguments, stats};
 pub(crate) use watch::{WatchArguments, watch};
 
-use crate::output::{Answer, Failure};
+use crate::output::Answer;
 use crate::store::StoreArguments;
 
 /// A batch takes longer than a request may.
@@ -59,18 +59,4 @@ fn about(store: &Store, text: String) -> Answer {
         session: None,
         notes: Vec::new(),
     }
-}
-
-fn wait_for<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Misuse(format!("the system gives no timers: {error}")))?;
-    runtime.block_on(work)
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }

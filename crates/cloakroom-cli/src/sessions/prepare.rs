@@ -3,8 +3,9 @@
 use clap::Args;
 use cloakroom::store::Prepared;
 
-use super::{about, wait_for};
+use super::about;
 use crate::output::{Answer, Failure};
+use crate::runtime::wait_for;
 use crate::store::{StoreArguments, failed};
 
 #[derive(Args)]

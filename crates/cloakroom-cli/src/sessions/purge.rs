@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{PATIENCE, about, wait_for};
+use super::{PATIENCE, about};
 use crate::output::{Answer, Failure};
+use crate::runtime::wait_for;
 use crate::store::{StoreArguments, failed};
 
 #[derive(Args)]

@@ -9,11 +9,11 @@ use cloakroom::{Error, Handle, SessionConfig, SessionManager, UserSessions};
 use tokio::task::JoinSet;
 
 use super::filter::Identity;
-use super::found::Found;
 use super::scan::{LISTS, Scan, Sight, handles};
 use super::show::missing;
-use super::{PlaceArguments, about, unix_now, wait_for};
+use super::{PlaceArguments, about};
 use crate::output::{Answer, Failure};
+use crate::runtime::wait_for;
 use crate::store::failed;
 use crate::units::{self, Count};
 
@@ -168,15 +168,12 @@ impl<'a> Revocation<'a> {
         }
         while let Some(page) = self.scan.page().await? {
             let mut found = Vec::new();
-            let now = unix_now();
             self.scan
                 .load(page, |listed, record| {
-                    let key = listed.key.clone();
-                    let identity = &self.arguments.identity;
-                    let inside = Found::loaded(listed, &record, identity, now)
-                        .and_then(|found| found.inside);
-                    if inside.and_then(|inside| inside.subject).as_deref() == Some(subject) {
-                        found.push(key);
+                    if let Sight::Session(entry) = Sight::of(&record)
+                        && self.arguments.identity.subject(&entry).as_deref() == Some(subject)
+                    {
+                        found.push(listed.key);
                     }
                     true
                 })

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::{PATIENCE, PlaceArguments};
 use crate::output::Failure;
-use crate::store::failed;
+use crate::store::{MD5, SHA256, failed};
 
 /// So many questions to the store are under way at a time.
 const AT_ONCE: usize = 32;
@@ -20,10 +20,6 @@ const AT_ONCE: usize = 32;
 const CHUNK: usize = 500;
 /// The keys of the lists of users' sessions begin so, whatever the prefix is.
 pub(super) const LISTS: &str = "subject:";
-
-/// What stands for keys in the folders of cachelib, whose files do not hold them: names of files, today's and those
-/// of older releases.
-const HASHES: [&str; 2] = ["sha256:", "md5:"];
 
 /// A way through a store.
 pub(super) struct Scan {
@@ -41,7 +37,7 @@ impl Scan {
         let store = place.store.open().await?.timeout(PATIENCE);
         let by_hash = store.shares_pickles();
         let prefixes = match by_hash {
-            true => HASHES.map(str::to_owned).to_vec(),
+            true => [SHA256, MD5].map(str::to_owned).to_vec(),
             false => vec![place.prefix.clone()],
         };
         Ok(Self {

@@ -7,11 +7,13 @@ use cloakroom::store::{Listed, Record};
 use cloakroom::value::{DateTime, Dict, Value};
 use serde_json::{Value as Json, json};
 
+use super::PlaceArguments;
 use super::filter::Identity;
 use super::found::Found;
 use super::scan::{Scan, Sight, handles};
-use super::{PlaceArguments, unix_now, wait_for};
+use crate::input;
 use crate::output::{Answer, Failure};
+use crate::runtime::wait_for;
 use crate::terminal::{FAINT, Lines, TITLE, fit, plain, styled};
 use crate::units::{Count, Short};
 
@@ -52,10 +54,11 @@ pub(crate) fn show(arguments: ShowArguments, as_json: bool) -> Result<Answer, Fa
                     || wanted.contains(&cloakroom::Handle::of_key(&listed.key))
             };
             let page: Vec<Listed> = page.into_iter().filter(named).collect();
-            let now = unix_now();
+            let now = input::now(None);
             let goes_on = scan
                 .load(page, |listed, record| {
-                    let found = Found::loaded(listed, &record, &arguments.identity, now);
+                    let sight = Sight::of(&record);
+                    let found = Found::loaded(listed, &record, &sight, &arguments.identity, now);
                     let Some(found) =
                         found.filter(|found| is_of(found, arguments.subject.as_ref()))
                     else {
@@ -63,7 +66,6 @@ pub(crate) fn show(arguments: ShowArguments, as_json: bool) -> Result<Answer, Fa
                     };
                     wanted.retain(|handle| *handle != found.handle);
                     shown += 1;
-                    let sight = Sight::of(&record);
                     let entry = match &sight {
                         Sight::Session(entry) => Some(entry),
                         Sight::Unreadable | Sight::NoSession => None,

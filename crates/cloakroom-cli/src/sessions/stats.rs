@@ -7,12 +7,14 @@ use clap::Args;
 use cloakroom::store::{Listed, Record};
 use serde_json::{Map, Value, json};
 
+use super::PlaceArguments;
 use super::filter::Identity;
 use super::found::{Found, Inside};
 use super::histogram::{Histogram, bar};
 use super::scan::{Scan, Sight};
-use super::{PlaceArguments, unix_now, wait_for};
+use crate::input;
 use crate::output::{Answer, Failure};
+use crate::runtime::wait_for;
 use crate::terminal::{Lines, TITLE, fit, plain, styled};
 use crate::units::{Count, Size};
 
@@ -49,14 +51,15 @@ pub(crate) fn stats(arguments: StatsArguments, as_json: bool) -> Result<Answer, 
                 let found = page.into_iter().map(Found::listed);
                 found.for_each(|found| stats.add(&found));
             }
-        }
-        while let Some(page) = scan.page().await? {
-            let now = unix_now();
-            scan.load(page, |listed, record| {
-                stats.look(listed, &record, &arguments.identity, now);
-                true
-            })
-            .await?;
+        } else {
+            while let Some(page) = scan.page().await? {
+                let now = input::now(None);
+                scan.load(page, |listed, record| {
+                    stats.look(listed, &record, &arguments.identity, now);
+                    true
+                })
+                .await?;
+            }
         }
         let mut lines = Lines::new();
         match as_json {
@@ -118,11 +121,12 @@ impl Stats {
     }
 
     fn look(&mut self, listed: Listed, record: &Record, identity: &Identity, now: u64) {
-        let Some(found) = Found::loaded(listed, record, identity, now) else {
+        let sight = Sight::of(record);
+        let Some(found) = Found::loaded(listed, record, &sight, identity, now) else {
             return;
         };
         self.add(&found);
-        if let (Some(inner), Sight::Session(entry)) = (&mut self.inside, Sight::of(record)) {
+        if let (Some(inner), Sight::Session(entry)) = (&mut self.inside, &sight) {
             for key in entry.keys() {
                 inner.add_key(&key.name, key.size as u64);
             }

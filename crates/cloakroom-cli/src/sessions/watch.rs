@@ -8,9 +8,11 @@ use clap::Args;
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use super::PlaceArguments;
 use super::scan::Scan;
-use super::{PlaceArguments, unix_now, wait_for};
+use crate::input;
 use crate::output::{Answer, Failure};
+use crate::runtime::wait_for;
 use crate::table::{Column, Table};
 use crate::terminal::Lines;
 use crate::units::{self, Count, Size};
@@ -72,8 +74,8 @@ async fn rounds(arguments: &WatchArguments, as_json: bool) -> Result<(), Failure
         let round = counter.count(&mut scan, pause).await?;
         done += 1;
         reads = match as_json {
-            true => lines.line(&round.json(unix_now()).to_string()),
-            false => lines.line(&table.row(&round.cells(unix_now()))),
+            true => lines.line(&round.json(input::now(None)).to_string()),
+            false => lines.line(&table.row(&round.cells(input::now(None)))),
         } && lines.flush();
     }
     Ok(())
