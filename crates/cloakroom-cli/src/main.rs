@@ -88,6 +88,8 @@ enum SessionsCommand {
     Stats(sessions::StatsArguments),
     /// End sessions: some, a user's or everybody's
     Revoke(sessions::RevokeArguments),
+    /// Move sessions from Flask's layout to a native one, in the same store
+    Convert(sessions::ConvertArguments),
     /// Remove expired sessions, for stores that do not do so by themselves: SQL, files
     Purge(sessions::PurgeArguments),
     /// Count sessions again and again
@@ -119,6 +121,7 @@ fn run(command: Command, json: bool) -> Result<Answer, Failure> {
         Command::Sessions(SessionsCommand::Show(arguments)) => sessions::show(arguments, json),
         Command::Sessions(SessionsCommand::Stats(arguments)) => sessions::stats(arguments, json),
         Command::Sessions(SessionsCommand::Revoke(arguments)) => sessions::revoke(arguments),
+        Command::Sessions(SessionsCommand::Convert(arguments)) => sessions::convert(arguments),
         Command::Sessions(SessionsCommand::Purge(arguments)) => sessions::purge(arguments),
         Command::Sessions(SessionsCommand::Watch(arguments)) => sessions::watch(arguments, json),
         Command::Sessions(SessionsCommand::Prepare(arguments)) => sessions::prepare(arguments),

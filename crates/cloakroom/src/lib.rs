@@ -177,7 +177,7 @@
 //! cookies with nobody logged out, [`SessionConfig::accept_signed`] reads those for a while. In a store that
 //! Flask does not share, [`Layout::Native`] keeps only a hash of the id's secret half, so that a copy of the
 //! database logs nobody in, and [`Layout::Sealed`] encrypts the content with a key that only the browser's
-//! cookie holds. [`SessionConfig::native`] has the settings for sites that share nothing with Flask.
+//! cookie holds; [`SessionConfig::accept_layout`] is the way there. [`SessionConfig::native`] has the settings for sites that share nothing with Flask.
 //!
 //! # Other sites, and proxies
 //!
@@ -297,7 +297,7 @@ pub use config::{
 };
 pub use cookie::{Cookie, RequestCookies as Cookies, SameSite, SetCookie};
 pub use error::Error;
-pub use manager::{SessionManager, SessionReport};
+pub use manager::{Conversion, SessionManager, SessionReport};
 pub use secret::{
     KeyFile, KeyRing, KeyState, KeyUsage, KeyWatcher, Keys, KeysError, Reloaded, ScheduledKey,
     SecretKey, SecretKeyError,

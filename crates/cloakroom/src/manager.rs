@@ -24,6 +24,7 @@ use tracing::{Instrument, Level, debug_span, field::Empty, span_enabled};
 #[cfg(feature = "inspector")]
 pub(crate) use self::glance::{Glance, Left};
 pub use self::report::SessionReport;
+pub use self::stored::Conversion;
 use self::{
     cookie::CookieSessions, look::Look, registration::Registration, stored::StoredSessions,
 };
@@ -390,6 +391,20 @@ impl SessionManager {
         match &self.room {
             Room::Cookie(_) => None,
             Room::Store(_) => session.id().map(|id| id.key().to_owned()),
+        }
+    }
+
+    /// Moves the entry under this key of the store from Flask's layout to the native one, if both are in use; see
+    /// [`SessionConfig::accept_layout`]. For tools that move what nobody uses just now: a visitor's own request does it
+    /// by itself. It may be called while others use the session.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StoreUnavailable`] and its like; what is done so far is good, and a next call completes it.
+    pub async fn convert(&self, key: &str) -> Result<Conversion, Error> {
+        match &self.room {
+            Room::Cookie(_) => Ok(Conversion::NotNeeded),
+            Room::Store(sessions) => sessions.convert(key).await,
         }
     }
 

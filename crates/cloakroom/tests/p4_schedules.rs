@@ -33,6 +33,8 @@ enum Action {
     Touch,
 }
 
+const FLASK: Servers = Servers::Alike(Layout::Flask);
+
 use Action::{Increment, Logout, Regenerate, Set, Touch};
 
 const ACTIONS: [Action; 6] = [Increment, Set("a"), Set("b"), Logout, Regenerate, Touch];
@@ -97,14 +99,36 @@ impl Driver for Turns {
     }
 }
 
+/// The servers of a site.
+#[derive(Clone, Copy, Debug)]
+enum Servers {
+    Alike(Layout),
+    /// On the way from Flask's layout to this one: the first makes sessions in Flask's, the others in the new one.
+    Changing(Layout),
+}
+
+impl Servers {
+    /// The settings of the one that serves this request.
+    fn config(self, request: usize) -> SessionConfig {
+        let config = SessionConfig::default();
+        match self {
+            Self::Alike(layout) => config.layout(layout),
+            Self::Changing(layout) if request == 0 => config.accept_layout(layout),
+            Self::Changing(layout) => config.layout(layout).accept_layout(Layout::Flask),
+        }
+    }
+}
+
 /// What became of a request.
 #[derive(Debug)]
 struct Outcome {
     action: Action,
     /// Whether it found the session.
     found: bool,
-    /// The id that its session has afterwards; none if the session is over.
-    id: Option<String>,
+    /// The cookie that its session has afterwards; none if the session is over.
+    cookie: Option<String>,
+    /// Under which key the store has that in the end.
+    key: Option<String>,
     told: Option<String>,
 }
 
@@ -130,26 +154,21 @@ async fn request(manager: SessionManager, cookie: String, action: Action) -> Out
     Outcome {
         action,
         found,
-        id: manager.cookie_value(&session),
+        cookie: manager.cookie_value(&session),
+        key: None,
         told: told.map(|value| value.to_str().unwrap().to_owned()),
     }
 }
 
-/// The sessions there are, by their cookies: each entry is one that somebody has the cookie of.
-async fn entries(
-    store: &MemoryStore,
-    manager: &SessionManager,
-    cookies: impl Iterator<Item = &String>,
-) -> BTreeMap<String, Value> {
-    let mut entries = BTreeMap::new();
-    for cookie in cookies {
-        if let Ok(session) = manager.open_value(cookie).await {
-            entries.insert(cookie.clone(), Value::Dict(session.snapshot()));
-        }
-    }
-    let listed = store.list("", None, 100).await.unwrap().entries;
-    assert_eq!(listed.len(), entries.len(), "an entry without a visitor");
-    entries
+/// The sessions there are, by their keys.
+type Entries = BTreeMap<String, Value>;
+
+/// The key of a cookie's session, which is put among the entries.
+async fn find(manager: &SessionManager, cookie: &str, entries: &mut Entries) -> Option<String> {
+    let session = manager.open_value(cookie).await.ok()?;
+    let key = manager.store_key(&session).unwrap();
+    entries.insert(key.clone(), Value::Dict(session.snapshot()));
+    Some(key)
 }
 
 fn holds(session: &Value, key: &str) -> Option<i64> {
@@ -157,11 +176,14 @@ fn holds(session: &Value, key: &str) -> Option<i64> {
 }
 
 /// One schedule of these requests on a session that somebody is logged in to.
-async fn race(layout: Layout, actions: &[Action]) {
+async fn race(servers: Servers, actions: &[Action]) {
     let clock = Clock::manual(1_700_000_000);
     let store = Arc::new(MemoryStore::new().clock(clock.clone()));
-    let config = SessionConfig::default().layout(layout).clock(clock.clone());
-    let manager = SessionManager::stored(Turns(store.clone()), config).unwrap();
+    let server = |request| {
+        let config = servers.config(request).clock(clock.clone());
+        SessionManager::stored(Turns(store.clone()), config).unwrap()
+    };
+    let manager = server(0);
     let session = manager.new_session();
     session.insert("user", 1).unwrap();
     session.save().await.unwrap();
@@ -170,27 +192,42 @@ async fn race(layout: Layout, actions: &[Action]) {
 
     let requests: Vec<_> = actions
         .iter()
-        .map(|action| spawn(request(manager.clone(), first.clone(), *action)))
+        .enumerate()
+        .map(|(place, action)| {
+            let manager = match servers {
+                Servers::Alike(_) => manager.clone(),
+                Servers::Changing(_) => server(place),
+            };
+            spawn(request(manager, first.clone(), *action))
+        })
         .collect();
     let mut outcomes = Vec::new();
     for request in requests {
         outcomes.push(request.await.unwrap());
     }
-    let cookies = outcomes.iter().filter_map(|outcome| outcome.id.as_ref());
-    let entries = entries(&store, &manager, cookies.chain([&first])).await;
-    check(&first, &outcomes, &entries);
+    let mut entries = Entries::new();
+    for outcome in &mut outcomes {
+        if let Some(cookie) = &outcome.cookie {
+            outcome.key = find(&manager, cookie, &mut entries).await;
+        }
+    }
+    let first_key = find(&manager, &first, &mut entries).await;
+    // Each entry is one that somebody has the cookie of.
+    let listed = store.list("", None, 100).await.unwrap().entries;
+    assert_eq!(listed.len(), entries.len(), "an entry without a visitor");
+    check(servers, first_key.as_ref(), &outcomes, &entries);
 }
 
-fn check(first: &str, outcomes: &[Outcome], entries: &BTreeMap<String, Value>) {
+fn check(servers: Servers, first: Option<&String>, outcomes: &[Outcome], entries: &Entries) {
     let logged_in: Vec<_> = entries
         .iter()
         .filter(|(_, session)| holds(session, "user").is_some())
         .collect();
     let loggedout = outcomes.iter().any(|one| one.action == Logout && one.found);
-    let moved: Vec<&String> = outcomes
+    let moved: Vec<Option<&String>> = outcomes
         .iter()
-        .filter(|one| one.action == Regenerate && one.found)
-        .filter_map(|one| one.id.as_ref())
+        .filter(|one| one.action == Regenerate && one.found && one.cookie.is_some())
+        .map(|one| one.key.as_ref())
         .collect();
     assert!(moved.len() <= 1, "two sessions of one: {outcomes:?}");
     match (loggedout, &moved[..]) {
@@ -198,17 +235,19 @@ fn check(first: &str, outcomes: &[Outcome], entries: &BTreeMap<String, Value>) {
         (true, []) => assert!(logged_in.is_empty(), "a session came back: {outcomes:?}"),
         // The session had moved when its old id was logged out, or it is over.
         (true, [id]) => assert!(
-            logged_in.iter().all(|(live, _)| live == id),
+            logged_in.iter().all(|(live, _)| Some(*live) == *id),
             "a session came back: {outcomes:?}"
         ),
         (false, _) => assert_eq!(logged_in.len(), 1, "{outcomes:?}"),
         _ => unreachable!(),
     }
+    // Nobody's session is over that nobody has ended or given another id.
+    let ended = |one: &&Outcome| one.found && one.cookie.is_none();
+    if !loggedout && moved.is_empty() {
+        assert_eq!(outcomes.iter().filter(ended).count(), 0, "{outcomes:?}");
+    }
     if loggedout || !moved.is_empty() {
-        assert!(
-            !entries.contains_key(first),
-            "the old id lives: {outcomes:?}"
-        );
+        assert_eq!(first, None, "the old id lives: {outcomes:?}");
     }
     for outcome in outcomes {
         // Only a logout removes the cookie, and only a new id is told.
@@ -216,9 +255,17 @@ fn check(first: &str, outcomes: &[Outcome], entries: &BTreeMap<String, Value>) {
             (None, _) => {}
             (Some(told), Logout) => assert!(told.contains("Max-Age=0"), "{outcomes:?}"),
             (Some(told), action) => {
-                let id = outcome.id.as_ref().unwrap();
-                assert!(told.starts_with(&format!("session={id};")), "{outcomes:?}");
-                assert!(action == Regenerate || !outcome.found, "{outcomes:?}");
+                let cookie = outcome.cookie.as_ref().unwrap();
+                assert!(
+                    told.starts_with(&format!("session={cookie};")),
+                    "{outcomes:?}"
+                );
+                let is_ticket = || cookie.contains('.');
+                let expected = match servers {
+                    Servers::Alike(_) => action == Regenerate,
+                    Servers::Changing(_) => action == Regenerate || is_ticket(),
+                };
+                assert!(expected || !outcome.found, "{outcomes:?}");
             }
         }
     }
@@ -226,7 +273,7 @@ fn check(first: &str, outcomes: &[Outcome], entries: &BTreeMap<String, Value>) {
     if let [(live, session)] = &logged_in[..] {
         let done = |action: Action| {
             let counts =
-                move |one: &&Outcome| one.found && one.action == action && one.id.is_some();
+                move |one: &&Outcome| one.found && one.action == action && one.cookie.is_some();
             outcomes.iter().filter(counts).count()
         };
         let increments = i64::try_from(done(Increment)).unwrap();
@@ -242,21 +289,18 @@ fn check(first: &str, outcomes: &[Outcome], entries: &BTreeMap<String, Value>) {
                 "{key}: {outcomes:?}"
             );
         }
-        let live: &str = live;
-        assert!(
-            live == first || moved.iter().any(|id| *id == live),
-            "{outcomes:?}"
-        );
+        let live = Some(*live);
+        assert!(live == first || moved.contains(&live), "{outcomes:?}");
     }
 }
 
 /// Explores schedules of the requests.
-fn explore(scheduler: impl Scheduler + 'static, layout: Layout, actions: Vec<Action>) {
+fn explore(scheduler: impl Scheduler + 'static, servers: Servers, actions: Vec<Action>) {
     let mut config = Config::new();
     // Requests in a debug build need more than the usual 32 KiB.
     config.stack_size = 512 * 1024;
     config.failure_persistence = shuttle::FailurePersistence::None;
-    Runner::new(scheduler, config).run(move || block_on(race(layout, &actions)));
+    Runner::new(scheduler, config).run(move || block_on(race(servers, &actions)));
 }
 
 /// All ways to choose so many requests, in which order does not matter.
@@ -291,12 +335,12 @@ fn p4_p5_any_two_or_three_requests_in_any_order() {
     let runtime = clock();
     let _entered = runtime.enter();
     for actions in choices(2) {
-        explore(RandomScheduler::new(100), Layout::Flask, actions.clone());
-        explore(PctScheduler::new(3, 50), Layout::Flask, actions);
+        explore(RandomScheduler::new(100), FLASK, actions.clone());
+        explore(PctScheduler::new(3, 50), FLASK, actions);
     }
     for actions in choices(3) {
-        explore(RandomScheduler::new(60), Layout::Flask, actions.clone());
-        explore(PctScheduler::new(3, 30), Layout::Flask, actions);
+        explore(RandomScheduler::new(60), FLASK, actions.clone());
+        explore(PctScheduler::new(3, 30), FLASK, actions);
     }
 }
 
@@ -305,8 +349,8 @@ fn p4_p5_any_four_requests_in_any_order() {
     let runtime = clock();
     let _entered = runtime.enter();
     for actions in choices(4) {
-        explore(RandomScheduler::new(30), Layout::Flask, actions.clone());
-        explore(PctScheduler::new(4, 15), Layout::Flask, actions);
+        explore(RandomScheduler::new(30), FLASK, actions.clone());
+        explore(PctScheduler::new(4, 15), FLASK, actions);
     }
 }
 
@@ -314,7 +358,7 @@ fn p4_p5_any_four_requests_in_any_order() {
 fn p4_p5_any_two_or_three_requests_in_a_native_layout() {
     let runtime = clock();
     let _entered = runtime.enter();
-    for layout in [Layout::Native, Layout::Sealed] {
+    for layout in [Layout::Native, Layout::Sealed].map(Servers::Alike) {
         for actions in choices(2) {
             explore(RandomScheduler::new(40), layout, actions.clone());
             explore(PctScheduler::new(3, 20), layout, actions);
@@ -322,6 +366,24 @@ fn p4_p5_any_two_or_three_requests_in_a_native_layout() {
         for actions in choices(3) {
             explore(RandomScheduler::new(6), layout, actions.clone());
             explore(PctScheduler::new(3, 4), layout, actions);
+        }
+    }
+}
+
+/// The first request is served by one that knows of the change, the others by servers that have made it: each of two
+/// requests has to be the first one once.
+#[test]
+fn p4_p5_any_two_or_three_requests_during_a_change_of_layout() {
+    let runtime = clock();
+    let _entered = runtime.enter();
+    let changing = Servers::Changing(Layout::Native);
+    for first in ACTIONS {
+        for others in choices(1).into_iter().chain(choices(2)) {
+            let few = others.len() == 1;
+            let actions = [vec![first], others].concat();
+            let (random, pct) = if few { (150, 100) } else { (20, 15) };
+            explore(RandomScheduler::new(random), changing, actions.clone());
+            explore(PctScheduler::new(3, pct), changing, actions);
         }
     }
 }

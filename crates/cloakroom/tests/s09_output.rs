@@ -973,6 +973,7 @@ const SHOWN: &[&str] = &[
 /// Types that hold nothing but what the application, or an operator, has asked to see: values of a session and their
 /// errors of form, and settings that are no secrets.
 const DATA: &[&str] = &[
+    "Conversion",
     // Values, messages and what holds them.
     "Value",
     "Dict",

@@ -20,7 +20,7 @@ use cloakroom::store::{
     DynamoDbStore, FileStore, MemcachedStore, MySqlStore, PostgresStore, RedisStore, SqliteStore,
     Store,
 };
-use cloakroom::{KeyRing, Refresh, SecretKey, Session, SessionConfig, SessionLayer, Value};
+use cloakroom::{KeyRing, Layout, Refresh, SecretKey, Session, SessionConfig, SessionLayer, Value};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -43,6 +43,27 @@ struct Settings {
     profile: Profile,
     refresh_each_request: bool,
     cookie_path: String,
+    /// What entries look like, and what they may look like as well; Flask's unless given.
+    #[serde(default)]
+    layouts: Vec<EntryLayout>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum EntryLayout {
+    Flask,
+    Native,
+    Sealed,
+}
+
+impl From<EntryLayout> for Layout {
+    fn from(layout: EntryLayout) -> Self {
+        match layout {
+            EntryLayout::Flask => Self::Flask,
+            EntryLayout::Native => Self::Native,
+            EntryLayout::Sealed => Self::Sealed,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -100,6 +121,11 @@ impl Settings {
             .lifetime(Duration::from_secs(self.lifetime))
             .permanent_by_default(self.permanent)
             .refresh(refresh);
+        let config = match self.layouts[..] {
+            [] => config,
+            [layout] => config.layout(layout.into()),
+            [layout, accepted, ..] => config.layout(layout.into()).accept_layout(accepted.into()),
+        };
         Ok(match &self.secret_key {
             Some(key) => {
                 let signing = KeyRing::new(SecretKey::new(key)?);

@@ -2,12 +2,13 @@
 //!
 //! | file | knows |
 //! | --- | --- |
-//! | `list.rs`, `show.rs`, `stats.rs`, `revoke.rs`, `purge.rs`, `prepare.rs`, `watch.rs` | one subcommand each |
+//! | `list.rs`, `show.rs`, `stats.rs`, `revoke.rs`, `convert.rs`, `purge.rs`, `prepare.rs`, `watch.rs` | one subcommand each |
 //! | `scan.rs` | how to go through a store, page by page |
 //! | `found.rs` | what is told of one session |
 //! | `filter.rs` | which sessions are meant |
 //! | `histogram.rs` | sizes and times in classes, and bars |
 
+mod convert;
 mod filter;
 mod found;
 mod histogram;
@@ -23,9 +24,10 @@ mod watch;
 use std::time::Duration;
 
 use clap::Args;
-use cloakroom::store::Store;
+use cloakroom::{Error, store::Store};
 use serde_json::Map;
 
+pub(crate) use convert::{ConvertArguments, convert};
 pub(crate) use list::{ListArguments, list};
 pub(crate) use prepare::{PrepareArguments, prepare};
 pub(crate) use purge::{PurgeArguments, purge};
@@ -35,8 +37,8 @@ pub(crate) use show::{ShowArguments, show};
 pub(crate) use stats::{StatsArguments, stats};
 pub(crate) use watch::{WatchArguments, watch};
 
-use crate::output::Answer;
-use crate::store::StoreArguments;
+use crate::output::{Answer, Failure};
+use crate::store::{StoreArguments, failed};
 
 /// A batch takes longer than a request may.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -58,5 +60,16 @@ fn about(store: &Store, text: String) -> Answer {
         json: Map::from_iter([("store".to_owned(), store.name().into())]),
         session: None,
         notes: Vec::new(),
+    }
+}
+
+/// What the library could not do.
+fn failed_for(error: Error) -> Failure {
+    match error {
+        Error::StoreUnavailable { source, .. } | Error::StoreRefused(source) => failed(source),
+        error => Failure::Refused {
+            code: "busy",
+            reason: error.to_string(),
+        },
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use clap::Args;
 use cloakroom::store::{Listed, StoreErrorKind};
-use cloakroom::{Error, Handle, SessionConfig, SessionManager, UserSessions};
+use cloakroom::{Handle, SessionConfig, SessionManager, UserSessions};
 use tokio::task::JoinSet;
 
 use super::filter::Identity;
 use super::scan::{LISTS, Scan, Sight, handles};
 use super::show::missing;
-use super::{PlaceArguments, about};
+use super::{PlaceArguments, about, failed_for};
 use crate::output::{Answer, Failure};
 use crate::runtime::wait_for;
 use crate::store::failed;
@@ -144,7 +144,7 @@ impl<'a> Revocation<'a> {
             for (_, of_user) in &found {
                 if let Some((subject, listed_as)) = of_user {
                     let listed = self.manager.end_session_of(subject, listed_as).await;
-                    listed.map_err(list_failed)?;
+                    listed.map_err(failed_for)?;
                 }
             }
             self.delete(found.into_iter().map(|(key, _)| key)).await?;
@@ -157,7 +157,7 @@ impl<'a> Revocation<'a> {
         let mut ended = 0;
         if !self.arguments.dry_run {
             let listed = self.manager.end_sessions_of(subject).await;
-            ended += listed.map_err(list_failed)? as u64;
+            ended += listed.map_err(failed_for)? as u64;
             if self.scan.store().name() == "memcached" {
                 self.notes.push(
                     "memcached has no list of what it holds: what is not on the user's own list lives on"
@@ -194,7 +194,7 @@ impl<'a> Revocation<'a> {
         self.confirm(count)?;
         if self.keeps_lists().await? {
             let ended = self.manager.end_everything().await;
-            ended.map_err(list_failed)?;
+            ended.map_err(failed_for)?;
         }
         // Also what began while the others were ended.
         self.scan.rewind();
@@ -275,16 +275,5 @@ impl<'a> Revocation<'a> {
                 Some(Err(_)) => return Err(Failure::Misuse("the program is ending".to_owned())),
             }
         }
-    }
-}
-
-/// A list of a user's sessions that could not be changed.
-fn list_failed(error: Error) -> Failure {
-    match error {
-        Error::StoreUnavailable { source, .. } | Error::StoreRefused(source) => failed(source),
-        error => Failure::Refused {
-            code: "lists_busy",
-            reason: error.to_string(),
-        },
     }
 }

@@ -39,6 +39,7 @@ pub enum Layout {
 #[derive(Clone, Debug)]
 pub(crate) struct StoreSettings {
     pub(crate) layout: Layout,
+    pub(crate) accepted_layout: Option<Layout>,
     pub(crate) key_prefix: String,
     pub(crate) id_length: usize,
     /// None: MessagePack, or pickle where cachelib reads the entries.
@@ -57,6 +58,7 @@ impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             layout: Layout::Flask,
+            accepted_layout: None,
             key_prefix: "session:".to_owned(),
             id_length: 32,
             serialization: None,
@@ -73,9 +75,53 @@ impl Default for StoreSettings {
 
 /// Settings for sessions in a store; those in the cookie leave them alone.
 impl SessionConfig {
-    /// What entries look like; as Flask-Session's unless set. An entry in another layout is refused and left alone.
+    /// What entries look like; as Flask-Session's unless set. An entry in another layout is refused and left alone,
+    /// but for one that is [accepted](Self::accept_layout).
     pub fn layout(mut self, layout: Layout) -> Self {
         self.stored.layout = layout;
+        self
+    }
+
+    /// A second layout whose entries are good as well, for changing from one to the other with nobody logged out.
+    ///
+    /// From Flask's layout to a native one, once Flask serves none of these sessions any more:
+    ///
+    /// 1. every server gets `.layout(Layout::Flask).accept_layout(Layout::Native)`: nothing changes yet, but all of them
+    ///    know what is to come;
+    /// 2. one after the other, they get `.layout(Layout::Native).accept_layout(Layout::Flask)`;
+    /// 3. once [`lifetime`](Self::lifetime) has passed, and [`remember_lifetime`](Self::remember_lifetime) if it is
+    ///    longer, the second setting goes.
+    ///
+    /// In step 2 the first request that brings an id of Flask's kind moves its entry, in a way that no request under
+    /// way can lose a change by, none can undo a logout by, and a process that stops halfway leaves for the next one
+    /// to complete. The content stays as it is, byte for byte. The cookie goes on opening the session, because the
+    /// new entry's name and the hash in it are made from the old id by one-way functions; with the first change or
+    /// renewal the browser gets a ticket in its place. `cloakroom sessions convert` moves those that nobody uses.
+    ///
+    /// Ids that Flask-Session signed are verified with the keys of [`sign_ids`](Self::sign_ids); tickets are never
+    /// signed. Where the layout is a native one, the other native one is written anew in this one when it changes.
+    /// To accept what [`layout`](Self::layout) says already changes nothing.
+    ///
+    /// ```
+    /// use cloakroom::{Layout, SessionConfig, SessionManager, store::MemoryStore};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = cloakroom::store::Store::from(MemoryStore::new());
+    /// let before = SessionManager::stored(store.clone(), SessionConfig::default())?;
+    /// let session = before.new_session();
+    /// session.insert("username", "alice")?;
+    /// session.save().await?;
+    /// let cookie = before.cookie_value(&session).unwrap_or_default();
+    ///
+    /// let config = SessionConfig::default().layout(Layout::Native).accept_layout(Layout::Flask);
+    /// let after = SessionManager::stored(store, config)?;
+    /// assert_eq!(after.open_value(&cookie).await?.get("username")?, Some("alice".to_owned()));
+    /// assert!(before.open_value(&cookie).await.is_err());
+    /// # Ok(()) }
+    /// ```
+    pub fn accept_layout(mut self, layout: Layout) -> Self {
+        self.stored.accepted_layout = Some(layout);
         self
     }
 

@@ -144,6 +144,25 @@ impl Registration {
         }
     }
 
+    /// Before the entry of a listed session gets another place.
+    pub(super) async fn moved(
+        &self,
+        subject: &str,
+        handle: Handle,
+        locator: &str,
+        ttl: Duration,
+    ) -> Result<Standing, Error> {
+        let new = NewSession {
+            handle,
+            locator: Some(locator.to_owned()),
+            expires: self.expires(ttl),
+            level: None,
+            agent: None,
+            address: None,
+        };
+        self.register.replace(subject, &handle, &new).await
+    }
+
     /// After a session has got a new expiry.
     pub(super) async fn renew(&self, session: &Session, ttl: Duration) -> Result<Standing, Error> {
         let (Some(subject), Some(handle)) = (session.subject(), session.listed_as()) else {

@@ -261,9 +261,20 @@ fn in_a_store(config: &SessionConfig) -> Vec<(&'static str, String)> {
             Ticket::BITS,
         ),
     };
+    let accepted = stored
+        .accepted_layout
+        .filter(|other| *other != stored.layout);
+    let accepted = match accepted {
+        None => "no",
+        Some(Layout::Flask) => "in Flask's, until they move: a copy of those logs in",
+        Some(Layout::Native) => "in the native one",
+        #[cfg(feature = "encrypted")]
+        Some(Layout::Sealed) => "in the sealed one",
+    };
     vec![
         ("Who can read a session", readers.to_owned()),
         ("A copy of the store", copy.to_owned()),
+        ("Entries in another layout", accepted.to_owned()),
         (
             "After a logout",
             format!(

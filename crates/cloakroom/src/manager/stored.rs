@@ -1,5 +1,6 @@
 mod codec;
 mod everything;
+mod exchange;
 mod plan;
 mod relocate;
 
@@ -8,8 +9,10 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use http::HeaderValue;
 use tokio::time::Instant;
 
+pub use self::exchange::Conversion;
 use self::{
     codec::{Codec, Draft},
+    exchange::Found,
     plan::{Mark, Plan, Step},
 };
 use super::{
@@ -110,18 +113,21 @@ impl StoredSessions {
             Ok(parsed) => parsed,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let loaded = match look {
-            Look::Counted => self.store.load(id.key()).await,
-            #[cfg(feature = "inspector")]
-            Look::Quiet => Box::pin(self.store.glance(id.key())).await,
+        let found = match self.codec.twin(&id) {
+            None => {
+                let base = self.look_up(&id, look).await?;
+                base.map(|base| Found::here(id, base))
+                    .ok_or(Refusal::UnknownId)
+            }
+            Some(twin) => Box::pin(self.find_either(id, twin, look)).await?,
         };
-        let Some(base) = loaded.map_err(|error| self.failed(error))? else {
-            return Ok(Err(Refusal::UnknownId));
-        };
-        if look == Look::Counted {
-            metrics::entry(self.place(), "load", base.value.len());
-        }
-        let session = match self.loaded(id, base, key_retired) {
+        let loaded = found.and_then(|found| {
+            if look == Look::Counted {
+                metrics::entry(self.place(), "load", found.base.value.len());
+            }
+            self.loaded(found, key_retired)
+        });
+        let session = match loaded {
             Ok(session) => session,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -134,13 +140,24 @@ impl StoredSessions {
         Ok(Ok(session))
     }
 
+    /// What the store has under an id.
+    async fn look_up(&self, id: &SessionId, look: Look) -> Result<Option<Record>, Error> {
+        let loaded = match look {
+            Look::Counted => self.store.load(id.key()).await,
+            #[cfg(feature = "inspector")]
+            Look::Quiet => Box::pin(self.store.glance(id.key())).await,
+        };
+        loaded.map_err(|error| self.failed(error))
+    }
+
     /// The session of an entry.
-    fn loaded(
-        self: &Arc<Self>,
-        id: SessionId,
-        base: Record,
-        key_retired: bool,
-    ) -> Result<Session, Refusal> {
+    fn loaded(self: &Arc<Self>, found: Found, key_retired: bool) -> Result<Session, Refusal> {
+        let Found {
+            id,
+            base,
+            renamed,
+            arrived_as,
+        } = found;
         let entries = self.codec.decode(&id, &base)?.ok_or(Refusal::UnknownId)?;
         let mut state = State::new(entries, Status::Stored, Home::Cookie);
         if self.config.lifetime_is_over(&state, self.codec.format()) {
@@ -148,7 +165,8 @@ impl StoredSessions {
         }
         let permanent = state.permanent(self.codec.format());
         let mut stored = self.stored(Entry::Live { id, base }, permanent);
-        stored.key_retired = key_retired;
+        stored.key_retired = key_retired || renamed;
+        stored.arrived_as = arrived_as;
         state.home = Home::Store(Box::new(stored));
         Ok(Session::new(state, self.clone()))
     }
@@ -165,10 +183,10 @@ impl StoredSessions {
 
     /// The cookie's value for an id.
     pub(super) fn cookie_value<'a>(&self, id: &'a SessionId) -> Cow<'a, str> {
-        match &self.signer {
-            None => Cow::Borrowed(id.as_str()),
+        match (&self.signer, id.ticket()) {
+            (None, _) | (_, Some(_)) => Cow::Borrowed(id.as_str()),
             // An id, a dot and base64 are ASCII.
-            Some(signer) => {
+            (Some(signer), None) => {
                 let signer = signer.at(self.config.clock.unix_seconds());
                 String::from_utf8_lossy(&signer.value.sign(id.as_str()))
                     .into_owned()
@@ -183,6 +201,9 @@ impl StoredSessions {
 
     /// The id in a cookie, and whether the key that signed it no longer signs.
     fn parse(&self, cookie: &[u8], look: Look) -> Result<(SessionId, bool), Refusal> {
+        if let Some(id) = self.codec.parse_ticket(cookie) {
+            return Ok((id, false));
+        }
         let (id, key_index) = match &self.signer {
             None => (cookie, 0),
             Some(signer) => {
@@ -196,7 +217,7 @@ impl StoredSessions {
                 (id, key_index)
             }
         };
-        let id = self.codec.parse(id).ok_or(Refusal::MalformedId)?;
+        let id = self.codec.parse_flask_id(id).ok_or(Refusal::MalformedId)?;
         Ok((id, key_index != 0))
     }
 
@@ -259,6 +280,9 @@ impl StoredSessions {
                 Some(plan) => plan,
                 None => session.with_state(|state| self.plan(state))?,
             };
+            if self.codec.has_both_layouts() && !matches!(plan.step, Step::Nothing) {
+                Box::pin(self.clear_arrival(session)).await?;
+            }
             match self.carry_out(&plan, session).await? {
                 Outcome::Unchanged => {
                     return session.with_state(|state| self.unchanged(&plan, state));
@@ -291,11 +315,11 @@ impl StoredSessions {
                 Outcome::Missed(id, current) => {
                     misses += 1;
                     session.tell(EventKind::Conflict);
-                    let Some(entries) = self.reread(session, &current)? else {
+                    let Some(entries) = self.reread(&id, &current)? else {
                         session.with_state(State::gone);
                         return Ok(None);
                     };
-                    session.rebase(entries, current)?;
+                    session.rebase(entries, id.clone(), current)?;
                     if turn.is_none() {
                         turn = Some(self.turns.wait(id.key()).await);
                     } else if misses > 3 {
@@ -319,7 +343,7 @@ impl StoredSessions {
                     session.tell(EventKind::Renewed);
                     Ok(Outcome::Unchanged)
                 }
-                Err(TouchError::NotFound) => Ok(Outcome::Gone),
+                Err(TouchError::NotFound) => self.changed(id, None).await,
                 // The answer is none the worse for it, and the next request tries again.
                 Err(TouchError::Failed(error)) => {
                     tracing::warn!(%error, "a session was not renewed");
@@ -340,24 +364,36 @@ impl StoredSessions {
                         self.written(id, &record);
                         Ok(Outcome::Written(plan.mark, Some(record)))
                     }
-                    Err(ReplaceError::Changed(current)) => Ok(Outcome::Missed(id.clone(), current)),
-                    Err(ReplaceError::NotFound) => Ok(Outcome::Gone),
+                    Err(ReplaceError::Changed(current)) => self.changed(id, Some(current)).await,
+                    Err(ReplaceError::NotFound) => self.changed(id, None).await,
                     Err(ReplaceError::Failed(error)) => Err(self.failed(error)),
                 }
             }
             Step::Move(id, base, draft) => self.relocate(plan, session, id, base, draft).await,
             Step::Delete(id, expected) => {
+                if expected.is_none()
+                    && let Some(twin) = self.codec.twin(id)
+                {
+                    // It may be on its way there.
+                    Box::pin(self.bury(&twin)).await?;
+                }
                 let tombstone = self.config.stored.tombstone;
                 let deleted = self.store.delete(id.key(), expected.as_ref(), tombstone);
                 match deleted.await {
                     Ok(()) => Ok(Outcome::Ended),
                     // Somebody else has ended it: the browser's cookie may be a new login's by now.
-                    Err(DeleteError::NotFound) => Ok(Outcome::Gone),
-                    Err(DeleteError::Changed(current)) => Ok(Outcome::Missed(id.clone(), current)),
+                    Err(DeleteError::NotFound) => self.changed(id, None).await,
+                    Err(DeleteError::Changed(current)) => self.changed(id, Some(current)).await,
                     Err(DeleteError::Failed(error)) => Err(self.failed(error)),
                 }
             }
         }
+    }
+
+    /// Somebody was faster. What is there now, as far as the store has said; none if nothing is there.
+    async fn changed(&self, id: &SessionId, current: Option<Record>) -> Result<Outcome, Error> {
+        let found = Box::pin(self.follow(id, current)).await?;
+        Ok(found.map_or(Outcome::Gone, |(id, current)| Outcome::Missed(id, current)))
     }
 
     /// An entry under a new id; none if the session was ended from elsewhere.
@@ -408,11 +444,8 @@ impl StoredSessions {
     }
 
     /// What the session's entry holds by now; none if it is the session's no more.
-    fn reread(&self, session: &Session, current: &Record) -> Result<Option<Entries>, Error> {
-        let Some(id) = session.id() else {
-            return Ok(None);
-        };
-        match self.codec.decode(&id, current) {
+    fn reread(&self, id: &SessionId, current: &Record) -> Result<Option<Entries>, Error> {
+        match self.codec.decode(id, current) {
             Ok(entries) => Ok(entries),
             Err(Refusal::LifetimeOver | Refusal::WrongSecret) => Ok(None),
             Err(refusal) => Err(Error::Refused(refusal)),

@@ -66,6 +66,12 @@ impl SessionId {
         Some(Self::of_ticket(prefix, Ticket::parse(text)?, text))
     }
 
+    /// The id of two halves that stands for one of Flask-Session's kind.
+    pub(crate) fn twin(&self, prefix: &str) -> Self {
+        let (ticket, text) = Ticket::of_flask_id(self.as_str());
+        Self::of_ticket(prefix, ticket, &text)
+    }
+
     fn of_ticket(prefix: &str, ticket: Ticket, text: &str) -> Self {
         Self {
             text: [prefix, text].concat(),

@@ -56,7 +56,12 @@ impl Session {
 
     /// Puts what the store holds by now in the place of what was loaded, and does everything again that
     /// this request did.
-    pub(crate) fn rebase(&self, mut entries: Entries, base: Record) -> Result<(), Error> {
+    pub(crate) fn rebase(
+        &self,
+        mut entries: Entries,
+        id: SessionId,
+        base: Record,
+    ) -> Result<(), Error> {
         let mut done: Vec<Operation> = Vec::new();
         loop {
             let more = self.with_state(State::take_journal);
@@ -67,7 +72,7 @@ impl Session {
             done.extend(more);
             let mut state = self.lock();
             if state.journal_length() == 0 {
-                state.rebase(entries, base, done);
+                state.rebase(entries, id, base, done);
                 return Ok(());
             }
         }

@@ -217,12 +217,18 @@ impl State {
     }
 
     /// Goes on from what the store holds, to which the operations have been done again.
-    pub(super) fn rebase(&mut self, entries: Entries, record: Record, operations: Vec<Operation>) {
+    pub(super) fn rebase(
+        &mut self,
+        entries: Entries,
+        id: SessionId,
+        base: Record,
+        operations: Vec<Operation>,
+    ) {
         self.entries = entries;
         if let Home::Store(stored) = &mut self.home {
             stored.journal = operations;
-            if let Entry::Live { base, .. } = &mut stored.entry {
-                *base = record;
+            if let Entry::Live { .. } = stored.entry {
+                stored.entry = Entry::Live { id, base };
             }
         }
     }

@@ -10,8 +10,12 @@ pub(crate) struct Stored {
     pub(crate) committed: u64,
     /// Whether the browser's cookie has an expiry.
     pub(crate) was_permanent: bool,
-    /// Whether the browser's cookie is signed with a key that no longer signs.
+    /// Whether the browser's cookie is one that will not be good for ever: signed with a key that no longer signs, or
+    /// the id of an entry that has moved.
     pub(crate) key_retired: bool,
+    /// The id of Flask's kind that the browser has of an entry that has moved since: what may be left under it goes
+    /// before anything else is done to the session.
+    pub(crate) arrived_as: Option<Box<SessionId>>,
     /// Flask-Session's habit: clearing leaves `_permanent` where it is.
     pub(crate) clearing_keeps_permanent: bool,
 }
@@ -34,6 +38,7 @@ impl Stored {
             committed: 0,
             was_permanent: permanent,
             key_retired: false,
+            arrived_as: None,
             clearing_keeps_permanent,
         }
     }

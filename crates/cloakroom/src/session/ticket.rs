@@ -36,6 +36,19 @@ impl Ticket {
         Ok((Self(secret), text))
     }
 
+    /// The one that stands for an id of Flask-Session's kind, and how it is written. Each half is made from the id by a
+    /// one-way function, so what a store has of it leads back to neither the id nor the other half.
+    pub(crate) fn of_flask_id(id: &str) -> (Self, String) {
+        let derive = |purpose: &[u8]| -> [u8; 32] {
+            let digest = Sha256::new().chain_update(purpose).chain_update(id);
+            digest.finalize().into()
+        };
+        let secret = derive(b"cloakroom ticket secret\0");
+        let public = derive(b"cloakroom ticket public\0");
+        let text = [base64::encode(&public[..PUBLIC]), base64::encode(secret)].join(".");
+        (Self(secret), text)
+    }
+
     /// A ticket as a browser may send it, in the one spelling that it has. Nothing else reaches a store.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (public, secret) = text.split_once('.')?;
@@ -98,6 +111,21 @@ mod tests {
         }
         // Each bit is one in about half of them: six standard deviations are 190.
         assert!(ones.iter().all(|count| (1810..=2190).contains(count)));
+    }
+
+    #[test]
+    fn s06_the_ticket_for_an_id_of_flasks_kind_is_the_same_everywhere() {
+        let (ticket, text) = Ticket::of_flask_id("kRtasPgzdZBA1SEoclYTR_kKMMFmOJSsdpI0trR3xDc");
+        // printf 'cloakroom ticket public\0kRta…xDc' | sha256sum, the first half in base64; a dot; the same of `secret`.
+        assert_eq!(
+            text,
+            "ibQrRSgXEJJsuIMOpzA_rg.jfnWBbBBiB6RgPqrN7x6fWeIVL1cSmILT_UkvjCQj-E"
+        );
+        assert_eq!(Ticket::parse(&text).unwrap().0, ticket.0);
+        assert_ne!(
+            Ticket::of_flask_id("kRtasPgzdZBA1SEoclYTR_kKMMFmOJSsdpI0trR3xDd").1[..5],
+            text[..5]
+        );
     }
 
     #[test]

@@ -17,17 +17,29 @@ use crate::{
 
 /// How a session stands in the store: under which key, and as which bytes.
 pub(super) struct Codec {
+    /// Of new sessions.
     layout: Layout,
+    /// What the keys begin with of sessions in Flask's layout, if any are.
+    flask: Option<String>,
+    native: Option<Native>,
     serialization: Serialization,
     format: Format,
     clock: Clock,
     absolute_lifetime: Option<Duration>,
     id_length: usize,
-    /// What all keys begin with.
-    prefix: String,
     /// What a seal is made for, beside the entry's name.
     #[cfg(feature = "encrypted")]
     places: [String; 2],
+}
+
+/// Sessions whose ids are tickets.
+struct Native {
+    /// How they are written.
+    layout: Layout,
+    /// How they may be written as well.
+    accepted: Option<Layout>,
+    /// What their keys begin with.
+    prefix: String,
 }
 
 /// What is to be stored, whatever the id will be.
@@ -61,22 +73,25 @@ impl Codec {
             });
         }
         let cookie_name = config.cookie.name();
-        let (prefix, name_length) = if layout == Layout::Flask {
-            (
-                settings.key_prefix.clone(),
-                encoded_length(settings.id_length),
-            )
-        } else {
+        let layouts = || {
+            [Some(layout), settings.accepted_layout]
+                .into_iter()
+                .flatten()
+        };
+        let flask = layouts()
+            .any(|layout| layout == Layout::Flask)
+            .then(|| settings.key_prefix.clone());
+        let native = layouts().find(|layout| *layout != Layout::Flask);
+        let native = native.map(|written| Native {
+            layout: written,
+            accepted: layouts().find(|other| ![Layout::Flask, written].contains(other)),
+            prefix: [&settings.key_prefix, cookie_name, ":"].concat(),
+        });
+        if native.is_some() {
             if store.shares_pickles() {
                 return Err(conflict(
                     "layout",
                     "cachelib reads the entries of this folder: use Flask's layout, or another folder",
-                ));
-            }
-            if settings.id_keys.is_some() {
-                return Err(conflict(
-                    "SESSION_USE_SIGNER",
-                    "nobody can make up the secret half of a native session id: leave it out",
                 ));
             }
             // A cookie's name has no colon, so from a key it is plain where the prefix ends.
@@ -86,10 +101,21 @@ impl Codec {
                     expected: "empty or end with a colon in the native layouts",
                 });
             }
-            let prefix = [&settings.key_prefix, cookie_name, ":"].concat();
-            (prefix, Ticket::PUBLIC_LENGTH)
-        };
-        if prefix.len() + name_length + TOMBSTONE > MAX_KEY {
+        }
+        if flask.is_none() && settings.id_keys.is_some() {
+            return Err(conflict(
+                "SESSION_USE_SIGNER",
+                "nobody can make up the secret half of a native session id: leave it out",
+            ));
+        }
+        let longest = |prefix: &String, name: usize| prefix.len() + name + TOMBSTONE;
+        let flask_key = flask
+            .as_ref()
+            .map(|prefix| longest(prefix, encoded_length(settings.id_length)));
+        let native_key = native
+            .as_ref()
+            .map(|native| longest(&native.prefix, Ticket::PUBLIC_LENGTH));
+        if flask_key.max(native_key) > Some(MAX_KEY) {
             return Err(ConfigError::Value {
                 name: "SESSION_KEY_PREFIX".to_owned(),
                 expected: "short enough for a key of 250 bytes",
@@ -107,12 +133,13 @@ impl Codec {
         };
         Ok(Self {
             layout,
+            flask,
+            native,
             serialization,
             format: Format::Stored(serialization),
             clock: config.clock.clone(),
             absolute_lifetime: config.absolute_lifetime,
             id_length: settings.id_length,
-            prefix,
             #[cfg(feature = "encrypted")]
             places: [settings.key_prefix.clone(), cookie_name.to_owned()],
         })
@@ -120,7 +147,26 @@ impl Codec {
 
     /// What the keys of all sessions begin with.
     pub(super) fn prefix(&self) -> &str {
-        &self.prefix
+        // Where there are both, this one is the beginning of the other.
+        match (&self.flask, &self.native) {
+            (Some(prefix), _) => prefix,
+            (None, Some(native)) => &native.prefix,
+            (None, None) => "",
+        }
+    }
+
+    /// Whether a key with that prefix is a session's, and not one of the lists of users or of a native session that
+    /// goes by another cookie.
+    pub(super) fn is_session(&self, key: &str) -> bool {
+        match (&self.flask, &self.native) {
+            (_, Some(native)) if key.starts_with(&native.prefix) => true,
+            (Some(prefix), Some(_)) => {
+                let name = key.strip_prefix(prefix.as_str());
+                name.is_some_and(|name| !name.contains(':'))
+            }
+            // With an empty prefix the lists of users are among them.
+            _ => !key.starts_with("subject:"),
+        }
     }
 
     /// The format of the content.
@@ -130,20 +176,38 @@ impl Codec {
 
     /// The id of a new entry.
     pub(super) fn generate(&self) -> Result<SessionId, Error> {
-        let id = match self.layout {
-            Layout::Flask => SessionId::generate(&self.prefix, self.id_length),
-            _ => SessionId::generate_ticket(&self.prefix),
+        let id = match (self.layout, &self.native) {
+            (Layout::Flask, _) | (_, None) => SessionId::generate(self.prefix(), self.id_length),
+            (_, Some(native)) => SessionId::generate_ticket(&native.prefix),
         };
         id.map_err(no_random)
     }
 
-    /// An id that could be one of ours.
-    pub(super) fn parse(&self, text: &[u8]) -> Option<SessionId> {
-        match self.layout {
-            Layout::Flask => SessionId::parse(&self.prefix, text),
-            _ => SessionId::parse_ticket(&self.prefix, text),
-        }
-        .filter(|id| id.key().len() + TOMBSTONE <= MAX_KEY)
+    /// An id of Flask's kind that could be one of ours.
+    pub(super) fn parse_flask_id(&self, text: &[u8]) -> Option<SessionId> {
+        SessionId::parse(self.flask.as_ref()?, text).filter(fits)
+    }
+
+    /// A ticket that could be one of ours.
+    pub(super) fn parse_ticket(&self, text: &[u8]) -> Option<SessionId> {
+        SessionId::parse_ticket(&self.native.as_ref()?.prefix, text).filter(fits)
+    }
+
+    /// While both layouts are in use: the ticket that stands for an id of Flask's kind, under which its entry is to be
+    /// found after it has moved.
+    pub(super) fn twin(&self, id: &SessionId) -> Option<SessionId> {
+        let native = self.native.as_ref()?;
+        id.ticket().is_none().then(|| id.twin(&native.prefix))
+    }
+
+    /// Whether sessions may be on their way from one layout to another.
+    pub(super) fn has_both_layouts(&self) -> bool {
+        self.flask.is_some() && self.native.is_some()
+    }
+
+    /// Whether new sessions get tickets.
+    pub(super) fn is_native(&self) -> bool {
+        self.layout != Layout::Flask
     }
 
     /// What the session holds now, to be stored.
@@ -163,11 +227,20 @@ impl Codec {
         })
     }
 
+    /// The same content for another place: what was read, byte for byte.
+    pub(super) fn verbatim(&self, state: &State, record: &Record) -> Draft {
+        Draft {
+            header: self.header(state, None),
+            content: record.value.clone(),
+            unchanged: true,
+        }
+    }
+
     /// What the record is to say of the session: what the session says of itself, as far as everybody may know it.
     fn header(&self, state: &State, before: Option<RecordHeader>) -> RecordHeader {
-        if self.layout == Layout::Flask {
+        let Some(native) = &self.native else {
             return RecordHeader::default();
-        }
+        };
         let now = self.clock.unix_seconds();
         let created = state
             .created(&self.format)
@@ -180,7 +253,7 @@ impl Codec {
             deadline: lifetime.map(|lifetime| created.saturating_add(lifetime)),
             ..RecordHeader::default()
         };
-        if self.layout == Layout::Native {
+        if native.layout == Layout::Native {
             header.show_subject(state.subject(&self.format));
             header.show_metadata(state.entries.get(&self.format, METADATA));
         }
@@ -189,11 +262,11 @@ impl Codec {
 
     /// The bytes of an entry.
     pub(super) fn encode(&self, id: &SessionId, draft: &Draft) -> Result<Bytes, Error> {
-        let Some(ticket) = id.ticket() else {
+        let (Some(ticket), Some(native)) = (id.ticket(), &self.native) else {
             return Ok(draft.content.clone());
         };
         let hash = ticket.secret_hash();
-        let record = match self.layout {
+        let record = match native.layout {
             #[cfg(feature = "encrypted")]
             Layout::Sealed => {
                 let mut nonce = [0; 12];
@@ -235,15 +308,17 @@ impl Codec {
         if !ticket.opens(&envelope.secret_hash) {
             return Err(Refusal::WrongSecret);
         }
-        let content = match (self.layout, envelope.kind) {
-            (Layout::Native, Kind::Readable) => record.value.slice_ref(envelope.content),
+        let content = match envelope.kind {
+            Kind::Readable if self.reads(Layout::Native) => {
+                record.value.slice_ref(envelope.content)
+            }
             #[cfg(feature = "encrypted")]
-            (Layout::Sealed, Kind::Sealed) => {
+            Kind::Sealed if self.reads(Layout::Sealed) => {
                 let content = self.seal_key(id, ticket).open(&envelope);
                 Bytes::from(content.map_err(unreadable)?)
             }
             // Whoever can write into the store must not choose how it is read.
-            _ => return Err(unreadable(FormatError::RecordLayout(envelope.kind.name()))),
+            kind => return Err(unreadable(FormatError::RecordLayout(kind.name()))),
         };
         Ok(Opened {
             header: envelope.header,
@@ -251,11 +326,23 @@ impl Codec {
         })
     }
 
+    /// Whether records may be in this native layout.
+    fn reads(&self, layout: Layout) -> bool {
+        self.native
+            .as_ref()
+            .is_some_and(|native| native.layout == layout || native.accepted == Some(layout))
+    }
+
     #[cfg(feature = "encrypted")]
     fn seal_key(&self, id: &SessionId, ticket: &Ticket) -> SealKey {
         let [prefix, cookie_name] = &self.places;
         SealKey::derive(ticket.secret(), [prefix, cookie_name, id.entry()])
     }
+}
+
+/// Whether a store of every kind can hold the entry of this id.
+fn fits(id: &SessionId) -> bool {
+    id.key().len() + TOMBSTONE <= MAX_KEY
 }
 
 /// A record, opened with the session's id.

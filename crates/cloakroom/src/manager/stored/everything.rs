@@ -19,9 +19,8 @@ impl StoredSessions {
                 Err(error) if error.kind() == StoreErrorKind::Refused => return Ok(()),
                 Err(error) => return Err(self.failed(error)),
             };
-            // With an empty prefix the lists of users would be among them.
             let keys = entries.into_iter().map(|entry| entry.key);
-            let sessions = keys.filter(|key| !key.starts_with("subject:"));
+            let sessions = keys.filter(|key| self.codec.is_session(key));
             let deleted =
                 delete_sessions(&self.store, sessions, self.config.stored.tombstone).await;
             if let Some(error) = deleted.failed {

@@ -22,6 +22,7 @@ impl StoredSessions {
         base: &Record,
         draft: &Draft,
     ) -> Result<Outcome, Error> {
+        let mut old_id = old_id.clone();
         let Some((id, mut record)) = self.create(session, draft, plan.ttl).await? else {
             return Ok(Outcome::Gone);
         };
@@ -49,14 +50,21 @@ impl StoredSessions {
                 Err(DeleteError::NotFound) => None,
             };
             session.with_state(|state| state.back_to(old));
-            match self
-                .catch_up(session, &id, &record, current, plan.ttl)
-                .await
-            {
+            let followed = Box::pin(self.follow(&old_id, current)).await;
+            let caught_up = match followed {
+                Ok(Some((now, current))) => {
+                    old_id = now;
+                    self.catch_up(session, [&old_id, &id], &record, current, plan.ttl)
+                        .await
+                }
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            };
+            match caught_up {
                 // Others have emptied it meanwhile: an end, and no session under a new id.
                 Ok(Some((current, ..))) if session.with_state(|state| state.is_bare()) => {
                     self.discard(id.key()).await;
-                    return Ok(Outcome::Missed(old_id.clone(), current));
+                    return Ok(Outcome::Missed(old_id, current));
                 }
                 Ok(Some(caught_up)) => (base, record, mark) = caught_up,
                 // Somebody ended the session, or it is none any more: its content must not live on.
@@ -77,18 +85,15 @@ impl StoredSessions {
     async fn catch_up(
         &self,
         session: &Session,
-        new_id: &SessionId,
+        [old_id, new_id]: [&SessionId; 2],
         record: &Record,
-        current: Option<Record>,
+        current: Record,
         ttl: Duration,
     ) -> Result<Option<(Record, Record, Mark)>, Error> {
-        let Some(current) = current else {
+        let Some(entries) = self.reread(old_id, &current)? else {
             return Ok(None);
         };
-        let Some(entries) = self.reread(session, &current)? else {
-            return Ok(None);
-        };
-        session.rebase(entries, current.clone())?;
+        session.rebase(entries, old_id.clone(), current.clone())?;
         let (value, mark) = session.with_state(|state| {
             let draft = self.codec.draft(state)?;
             let value = self.codec.encode(new_id, &draft)?;
