@@ -372,8 +372,14 @@ fn micro(results: &Results) -> String {
 
 fn builds(results: &Results) -> String {
     let mut table = Table::new(
-        1,
-        ["program", "crates", "clean build, seconds", "program, MB"],
+        2,
+        [
+            "program",
+            "version",
+            "crates",
+            "clean build, seconds",
+            "program, MB",
+        ],
     );
     for build in &results.builds {
         table.row(vec![
