@@ -11,6 +11,15 @@ use crate::{
     store::{DeleteError, Record, ReplaceError},
 };
 
+/// Both entries after the old one was changed meanwhile.
+struct CaughtUp {
+    /// Under which the old one is now.
+    old_id: SessionId,
+    base: Record,
+    record: Record,
+    mark: Mark,
+}
+
 impl StoredSessions {
     /// The new entry first, then the old one goes: whatever fails in between, one of the two is there, and
     /// the browser has its id.
@@ -50,23 +59,21 @@ impl StoredSessions {
                 Err(DeleteError::NotFound) => None,
             };
             session.with_state(|state| state.back_to(old));
-            let followed = Box::pin(self.follow(&old_id, current)).await;
-            let caught_up = match followed {
-                Ok(Some((now, current))) => {
-                    old_id = now;
-                    self.catch_up(session, [&old_id, &id], &record, current, plan.ttl)
-                        .await
-                }
-                Ok(None) => Ok(None),
-                Err(error) => Err(error),
-            };
-            match caught_up {
+            let caught_up = self.catch_up(session, [&old_id, &id], &record, current, plan.ttl);
+            match Box::pin(caught_up).await {
                 // Others have emptied it meanwhile: an end, and no session under a new id.
-                Ok(Some((current, ..))) if session.with_state(|state| state.is_bare()) => {
+                Ok(Some(caught_up)) if session.with_state(|state| state.is_bare()) => {
                     self.discard(id.key()).await;
-                    return Ok(Outcome::Missed(old_id, current));
+                    return Ok(Outcome::Missed(caught_up.old_id, caught_up.base));
                 }
-                Ok(Some(caught_up)) => (base, record, mark) = caught_up,
+                Ok(Some(caught_up)) => {
+                    CaughtUp {
+                        old_id,
+                        base,
+                        record,
+                        mark,
+                    } = caught_up;
+                }
                 // Somebody ended the session, or it is none any more: its content must not live on.
                 Ok(None) => {
                     self.discard(id.key()).await;
@@ -87,13 +94,16 @@ impl StoredSessions {
         session: &Session,
         [old_id, new_id]: [&SessionId; 2],
         record: &Record,
-        current: Record,
+        current: Option<Record>,
         ttl: Duration,
-    ) -> Result<Option<(Record, Record, Mark)>, Error> {
-        let Some(entries) = self.reread(old_id, &current)? else {
+    ) -> Result<Option<CaughtUp>, Error> {
+        let Some((old_id, base)) = self.follow(old_id, current).await? else {
             return Ok(None);
         };
-        session.rebase(entries, old_id.clone(), current.clone())?;
+        let Some(entries) = self.reread(&old_id, &base)? else {
+            return Ok(None);
+        };
+        session.rebase(entries, old_id.clone(), base.clone())?;
         let (value, mark) = session.with_state(|state| {
             let draft = self.codec.draft(state)?;
             let value = self.codec.encode(new_id, &draft)?;
@@ -101,7 +111,12 @@ impl StoredSessions {
         })?;
         let replaced = self.store.replace(new_id.key(), record, value, ttl);
         match replaced.await {
-            Ok(record) => Ok(Some((current, record, mark))),
+            Ok(record) => Ok(Some(CaughtUp {
+                old_id,
+                base,
+                record,
+                mark,
+            })),
             Err(ReplaceError::Failed(error)) => Err(self.failed(error)),
             // Nobody knows the new id yet, so only an operator can have touched it.
             Err(ReplaceError::Changed(_) | ReplaceError::NotFound) => Ok(None),
