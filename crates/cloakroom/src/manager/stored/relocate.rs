@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use super::{
-    Outcome, StoredSessions,
+    StoredSessions,
     codec::Draft,
     plan::{Mark, Plan},
+    save::Outcome,
 };
 use crate::{
     Error,
