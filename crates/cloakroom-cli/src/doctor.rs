@@ -9,11 +9,16 @@ use cloakroom::doctor::{Checkup, Site, check_flask, check_site, check_store};
 use http::Uri;
 use url::Url;
 
+use crate::input::standard_input;
 use crate::output::{Answer, Failure};
 use crate::runtime::wait_for;
 use crate::store::StoreArguments;
 
 #[derive(Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub(crate) struct Arguments {
     /// The URL of a running site; it is asked for a few pages, with GET and nothing else
     #[arg(value_name = "URL")]
@@ -26,6 +31,11 @@ pub(crate) struct Arguments {
     /// The name of the session cookie, if it is not one that frameworks use
     #[arg(long, value_name = "NAME")]
     cookie_name: Option<String>,
+
+    /// Look as a visitor who is logged in: their `Cookie` header, as the browser's tools for developers show it, comes on
+    /// standard input. No argument holds it, because the list of processes shows those to everyone
+    #[arg(long, requires = "url")]
+    with_cookies: bool,
 
     /// Accept any certificate, such as one that the site made for itself
     #[arg(long)]
@@ -86,7 +96,11 @@ async fn look(arguments: &Arguments) -> Result<Checkup, Failure> {
                 "no more than {MOST_PATHS} pages at a time"
             )));
         }
-        let exchanges = site::visit(&pages, arguments.insecure).await?;
+        let cookies = match arguments.with_cookies {
+            true => standard_input("the visitor's cookies")?,
+            false => String::new(),
+        };
+        let exchanges = site::visit(&pages, &cookies, arguments.insecure).await?;
         checkup.extend(check_site(&exchanges, arguments.cookie_name.as_deref()));
     }
     match looked {

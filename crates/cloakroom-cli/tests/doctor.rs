@@ -479,3 +479,42 @@ fn over_https_a_cookie_has_to_be_secure_and_the_certificate_good() {
     let url = support::serve_tls(folder.path(), secure);
     assert_eq!(codes(&[&url, "--insecure"]), [""; 0]);
 }
+
+/// Fails if a visitor's pages are looked at as a stranger's, or if what was lent shows.
+#[test]
+fn what_only_a_visitor_gets_is_seen_with_their_cookies() {
+    let page = |request: Request| async move {
+        let cookies = request.headers().get(header::COOKIE);
+        let cookies = cookies.map_or("", |value| value.to_str().unwrap());
+        let mut response = Response::builder();
+        if cookies.split("; ").any(|pair| pair == "session=opaque") {
+            response = response.header(header::SET_COOKIE, "session=opaque; Path=/; SameSite=Lax");
+        } else {
+            response = response.header(
+                header::SET_COOKIE,
+                "session=stranger; HttpOnly; Path=/; SameSite=Lax",
+            );
+        }
+        response.body(Body::from("a page")).unwrap()
+    };
+    let url = serve(Router::new().route("/", get(page)));
+    assert_eq!(codes(&[&url]), [""; 0]);
+    for lent in [
+        "theme=dark; session=opaque\n",
+        "Cookie: session=opaque; theme=\r\n",
+    ] {
+        let seen = cloakroom(
+            &["doctor", &url, "--with-cookies", "--json"],
+            &[],
+            lent.as_bytes(),
+        );
+        assert!(!seen.stdout.contains("opaque") && !seen.stderr.contains("opaque"));
+        let json = seen.json();
+        assert_eq!(json["findings"][0]["code"], "script_readable", "{json}");
+    }
+    for wrong in ["opaque", "session=opaque\ntheme=dark"] {
+        let refused = cloakroom(&["doctor", &url, "--with-cookies"], &[], wrong.as_bytes());
+        assert_eq!(refused.code, 2);
+        assert!(refused.stderr.contains("no Cookie header") && !refused.stderr.contains("opaque"));
+    }
+}

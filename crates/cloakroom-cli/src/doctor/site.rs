@@ -28,8 +28,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_BODY: usize = 1 << 20;
 const MOST_REDIRECTS: usize = 5;
 
-/// Each page without cookies and, where the site sets any, with them and without them again.
-pub(super) async fn visit(pages: &[Url], insecure: bool) -> Result<Vec<Exchange>, Failure> {
+/// Each page without cookies and, where the site sets any or a visitor has lent some, with them and without them again.
+pub(super) async fn visit(
+    pages: &[Url],
+    lent: &str,
+    insecure: bool,
+) -> Result<Vec<Exchange>, Failure> {
     let visitor = Visitor(client(insecure)?);
     let mut exchanges = Vec::new();
     let mut jar = Jar::default();
@@ -37,6 +41,8 @@ pub(super) async fn visit(pages: &[Url], insecure: bool) -> Result<Vec<Exchange>
     for page in pages {
         arrived.push(visitor.follow(page, &mut jar, &mut exchanges).await?);
     }
+    // Only now, or the session that a stranger gets would take the place of the visitor's.
+    jar.lend(lent)?;
     if let Some(cookies) = jar.header() {
         for page in arrived {
             exchanges.push(visitor.get(&page, Some(&cookies)).await?);
@@ -168,6 +174,29 @@ impl Jar {
                 self.0.insert(name.to_vec(), value.to_vec());
             }
         }
+    }
+
+    /// The pairs of a `Cookie` header, with or without its name.
+    fn lend(&mut self, header: &str) -> Result<(), Failure> {
+        let named = header
+            .get(..7)
+            .is_some_and(|name| name.eq_ignore_ascii_case("cookie:"));
+        let pairs = if named { &header[7..] } else { header };
+        for pair in pairs.split(';').map(str::trim) {
+            match pair.split_once('=') {
+                Some((name, value)) if pair.bytes().all(|byte| byte >= b' ' && byte != 0x7f) => {
+                    self.0.insert(name.into(), value.into());
+                }
+                _ if pair.is_empty() => {}
+                _ => {
+                    return Err(Failure::Misuse(
+                        "standard input is no Cookie header: it holds NAME=VALUE, separated by semicolons, on one line"
+                            .to_owned(),
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn header(&self) -> Option<HeaderValue> {
