@@ -167,7 +167,7 @@ async fn the_figures_are_those_of_sessions_stats() {
             assert!(told("keys").contains(key["name"].as_str().unwrap()));
         }
         let known = stats["age"]["known"].as_u64().unwrap();
-        assert!(told("times").contains(&format!("when {known} of them began by the ")));
+        assert!(told("times").contains(&format!("in which {known} of them began")));
         assert!(told("sizes").contains("1 has more than the 4096 bytes"));
         let never = &stats["ending"]["never"];
         assert!(told("ending").contains(&format!("{never} never")));
@@ -452,7 +452,7 @@ async fn a_session_says_of_itself_what_sessions_show_says() {
             for key in shown["content"].as_array().into_iter().flatten() {
                 let (name, kind) = (key["name"].as_str().unwrap(), key["type"].as_str().unwrap());
                 assert!(
-                    page.contains(&format!("<bdi>{name}</bdi></th><td>{kind}")),
+                    page.contains(&format!("<bdi>{name}</bdi></th><td class=\"kind\">{kind}")),
                     "{name}"
                 );
             }

@@ -16,17 +16,29 @@ pub(super) struct Row {
     pub(super) marked: bool,
 }
 
+/// Where the names of bars stand.
+#[derive(Clone, Copy)]
+pub(super) enum Names {
+    /// Before them, as those do that are short.
+    Before,
+    Above,
+}
+
 /// Bars below each other.
 pub(super) fn rows(
     out: &mut String,
     id: &str,
     title: &str,
     summary: &str,
+    names: Names,
     rows: &[Row],
 ) -> fmt::Result {
     let most = rows.iter().map(|row| row.amount).max().unwrap_or(0);
     figure(out, id, title, summary)?;
-    out.push_str("<table class=\"bars\"><tbody>");
+    out.push_str(match names {
+        Names::Before => "<table class=\"bars\"><tbody>",
+        Names::Above => "<table class=\"bars long\"><tbody>",
+    });
     for row in rows {
         let colour = if row.marked { "b1" } else { "b0" };
         write!(
@@ -43,7 +55,7 @@ pub(super) fn rows(
 /// Of a thousand, and never none for some.
 fn part(amount: u64, most: u64) -> u64 {
     match u128::from(amount) * 1000 / u128::from(most.max(1)) {
-        0 if amount > 0 => 4,
+        0..8 if amount > 0 => 8,
         part => u64::try_from(part).unwrap_or(1000),
     }
 }

@@ -130,7 +130,7 @@ fn body(
     form(out, fields)?;
     let back = fields.without("ended");
     if let Some(user) = fields.get("user") {
-        of_user(out, inspection, user, gathered)?;
+        of_user(out, inspection, user, &back, gathered)?;
     }
     if !gathered.found.is_empty() {
         table(out, inspection, &back, &gathered.found)?;
@@ -176,6 +176,7 @@ fn of_user(
     out: &mut String,
     inspection: &Inspection,
     user: &str,
+    back: &str,
     gathered: &Gathered,
 ) -> fmt::Result {
     write!(
@@ -189,8 +190,9 @@ fn of_user(
     if !inspection.settings.read_only {
         write!(
             out,
-            r#"<form method="post" action="/end-all"><input type="hidden" name="user" value="{}"><button data-testid="end-all">End all</button> <span class="hint">also those that this page does not show, and those on the application's own list</span></form>"#,
-            text(user)
+            r#"<form method="post" action="/end-all"><input type="hidden" name="user" value="{}"><input type="hidden" name="back" value="{}"><button data-testid="end-all">End all</button><span class="hint">also those that this page does not show, and those on the application's own list</span></form>"#,
+            text(user),
+            text(back)
         )?;
     }
     out.write_str("</section>")
@@ -221,12 +223,7 @@ fn row(out: &mut String, inspection: &Inspection, back: &str, found: &Found) -> 
     )?;
     match inside.and_then(|inside| inside.subject.as_deref()) {
         None => out.push('-'),
-        Some(user) if inspection.settings.reveal => write!(
-            out,
-            r#"<a href="/sessions?{}"><bdi>{}</bdi></a>"#,
-            text(Fields::of(b"").with("user", user)),
-            text(user)
-        )?,
+        Some(user) if inspection.settings.reveal => out.push_str(&link("user", user)),
         Some(_) => out.push_str("yes"),
     }
     let layout = inside.and_then(|inside| inside.layout.as_deref());
@@ -246,6 +243,16 @@ fn row(out: &mut String, inspection: &Inspection, back: &str, found: &Found) -> 
         out.push_str("</td>");
     }
     out.write_str("</tr>")
+}
+
+/// Leads to the sessions that have this in a field of the form.
+pub(super) fn link(field: &str, value: &str) -> String {
+    let query = Fields::of(b"").with(field, value);
+    format!(
+        r#"<a href="/sessions?{}"><bdi>{}</bdi></a>"#,
+        text(query),
+        text(value)
+    )
 }
 
 /// The button that ends one session and comes back to this list.

@@ -8,10 +8,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::chart::{self, Row};
+use super::chart::{self, Names, Row};
 use super::html::{Page, text};
+use super::list::link;
 use super::look::{self, Look, Progress};
-use super::query::Fields;
 use super::server::{Inspection, to};
 use crate::input;
 use crate::sessions::figures::{Figures, Inner};
@@ -191,7 +191,14 @@ fn classes(
         said: Count(class.count).to_string(),
         marked: mark.is_some_and(|mark| class.limit.is_none_or(|limit| limit > mark)),
     });
-    chart::rows(out, id, title, summary, &rows.collect::<Vec<_>>())
+    chart::rows(
+        out,
+        id,
+        title,
+        summary,
+        Names::Before,
+        &rows.collect::<Vec<_>>(),
+    )
 }
 
 fn times(out: &mut String, inspection: &Inspection, look: &Look) -> fmt::Result {
@@ -205,10 +212,14 @@ fn times(out: &mut String, inspection: &Inspection, look: &Look) -> fmt::Result 
         );
     };
     let what = match inspection.identity.knows_lifetime() {
-        true => "began, or were last used,",
+        true => "began or were last used",
         false => "began",
     };
-    let mut summary = format!("when {} of them {what} by the {}", Count(known), over.step);
+    let mut summary = format!(
+        "by the {} in which {} of them {what}",
+        over.step,
+        Count(known)
+    );
     if unknown > 0 {
         summary += &format!("; {} do not say", Count(unknown));
     }
@@ -221,23 +232,25 @@ fn times(out: &mut String, inspection: &Inspection, look: &Look) -> fmt::Result 
 fn keys(out: &mut String, inner: &Inner) -> fmt::Result {
     let keys = inner.largest_keys().into_iter();
     let rows = keys.map(|key| Row {
-        name: format!(
-            r#"<a href="/sessions?{}"><bdi>{}</bdi></a>"#,
-            text(Fields::of(b"").with("key", key.name)),
-            text(key.name)
-        ),
+        name: link("key", key.name),
         amount: key.bytes,
         said: format!(
             "{}, {} %, in {}",
             Size(key.bytes),
             key.percent,
-            Count(key.sessions)
+            sessions(key.sessions)
         ),
         marked: false,
     });
-    let summary =
-        "that take the most bytes: bytes, their part of all keys, and how many sessions have them";
-    chart::rows(out, "keys", "Keys", summary, &rows.collect::<Vec<_>>())
+    let summary = "that take the most bytes";
+    chart::rows(
+        out,
+        "keys",
+        "Keys",
+        summary,
+        Names::Above,
+        &rows.collect::<Vec<_>>(),
+    )
 }
 
 fn layouts(out: &mut String, inner: &Inner) -> fmt::Result {
@@ -258,6 +271,7 @@ fn layouts(out: &mut String, inner: &Inner) -> fmt::Result {
         "layouts",
         "Layouts",
         summary,
+        Names::Before,
         &rows.collect::<Vec<_>>(),
     )
 }
@@ -265,15 +279,25 @@ fn layouts(out: &mut String, inner: &Inner) -> fmt::Result {
 fn users(out: &mut String, inner: &Inner) -> fmt::Result {
     let users = inner.busiest_users().into_iter();
     let rows = users.map(|(name, count)| Row {
-        name: format!(
-            r#"<a href="/sessions?{}"><bdi>{}</bdi></a>"#,
-            text(Fields::of(b"").with("user", name)),
-            text(name)
-        ),
+        name: link("user", name),
         amount: count,
         said: Count(count).to_string(),
         marked: false,
     });
     let summary = "with the most sessions";
-    chart::rows(out, "users", "Users", summary, &rows.collect::<Vec<_>>())
+    chart::rows(
+        out,
+        "users",
+        "Users",
+        summary,
+        Names::Above,
+        &rows.collect::<Vec<_>>(),
+    )
+}
+
+fn sessions(count: u64) -> String {
+    match count {
+        1 => "1 session".to_owned(),
+        count => format!("{} sessions", Count(count)),
+    }
 }

@@ -10,8 +10,7 @@ use cloakroom::store::{Listed, Record};
 
 use super::chart::{self, COLOURS};
 use super::html::{Page, text};
-use super::list::end_button;
-use super::query::Fields;
+use super::list::{end_button, link};
 use super::server::Inspection;
 use super::walk;
 use crate::input;
@@ -85,12 +84,7 @@ fn facts(out: &mut String, told: &Told<'_>) -> fmt::Result {
     for (name, said) in told.facts() {
         write!(out, "<div><dt>{}</dt><dd>", text(name))?;
         match subject.filter(|_| name == "user" && told.reveal) {
-            Some(user) => write!(
-                out,
-                r#"<a href="/sessions?{}"><bdi>{}</bdi></a>"#,
-                text(Fields::of(b"").with("user", user)),
-                text(user)
-            )?,
+            Some(user) => out.push_str(&link("user", user)),
             None => write!(out, "<bdi>{}</bdi>", text(said))?,
         }
         out.push_str("</dd></div>");
@@ -161,13 +155,15 @@ fn keys(out: &mut String, told: &Told<'_>) -> fmt::Result {
     for (rank, key) in keys.iter().enumerate() {
         write!(
             out,
-            r#"<tr><th scope="row"><i class="swatch k{}"></i><bdi>{}</bdi></th><td>{}</td>"#,
+            r#"<tr><th scope="row"><i class="swatch k{}"></i><bdi>{}</bdi></th><td class="kind">{}</td>"#,
             rank % COLOURS,
             text(&key.name),
             text(&key.kind)
         )?;
         if let Some(value) = &key.value {
-            write!(out, r#"<td class="value"><bdi>{}</bdi></td>"#, text(value))?;
+            out.push_str("<td class=\"value\">");
+            self::value(out, &key.name, value)?;
+            out.push_str("</td>");
         }
         let percent = (key.bytes as u64 * 100 + size / 2) / size.max(1);
         write!(
@@ -181,4 +177,29 @@ fn keys(out: &mut String, told: &Told<'_>) -> fmt::Result {
         out.push_str(r#"<p class="hint">Values are shown to those who start <code>cloakroom inspect</code> with <code>--reveal</code>.</p>"#);
     }
     Ok(())
+}
+
+/// A page is no place for more of a value.
+const MOST_CHARACTERS: usize = 10_000;
+/// What is longer has a window of its own, which the keyboard reaches.
+const SHORT: usize = 300;
+
+fn value(out: &mut String, key: &str, value: &str) -> fmt::Result {
+    if value.len() <= SHORT {
+        return write!(out, "<bdi>{}</bdi>", text(value));
+    }
+    let cut = value.char_indices().nth(MOST_CHARACTERS);
+    let shown = cut.map_or(value, |(end, _)| &value[..end]);
+    write!(
+        out,
+        r#"<div tabindex="0" role="region" aria-label="The value of {}"><bdi>{}</bdi>"#,
+        text(key),
+        text(shown)
+    )?;
+    if cut.is_some() {
+        out.push_str(
+            "… <small>cut: <code>cloakroom sessions show --reveal</code> has all of it</small>",
+        );
+    }
+    out.write_str("</div>")
 }
