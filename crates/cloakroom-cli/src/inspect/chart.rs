@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::html::text;
-use super::timeline::Bars;
+use super::timeline::OverTime;
 use crate::units::Count;
 
 /// A bar of its own, with a name before it and a word after.
@@ -66,7 +66,7 @@ pub(super) fn over_time(
     id: &str,
     title: &str,
     summary: &str,
-    over: &Bars,
+    over: &OverTime,
 ) -> fmt::Result {
     let most = over.bars.iter().map(|(_, count)| *count).max().unwrap_or(0);
     let width = over.bars.len() * 10;

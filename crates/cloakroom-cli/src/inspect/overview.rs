@@ -150,18 +150,19 @@ fn numbers(out: &mut String, figures: &Figures) -> fmt::Result {
 
 fn sizes(out: &mut String, figures: &Figures) -> fmt::Result {
     let above = figures.above(COOKIE);
-    let mut summary = format!(
-        "95 % have at most {}, the largest has {}",
+    let beyond = match above {
+        0 => String::new(),
+        above => format!(
+            "; {} {} more than the {COOKIE} bytes that a cookie may have",
+            Count(above),
+            if above == 1 { "has" } else { "have" }
+        ),
+    };
+    let summary = format!(
+        "95 % have at most {}, the largest has {}{beyond}",
         Size(figures.percentile(95)),
         Size(figures.percentile(100))
     );
-    if above > 0 {
-        let have = if above == 1 { "has" } else { "have" };
-        summary += &format!(
-            "; {} {have} more than the {COOKIE} bytes that a cookie may have",
-            Count(above)
-        );
-    }
     let title = "Bytes of a session";
     classes(
         out,
@@ -215,17 +216,17 @@ fn times(out: &mut String, inspection: &Inspection, look: &Look) -> fmt::Result 
         true => "began or were last used",
         false => "began",
     };
-    let mut summary = format!(
-        "by the {} in which {} of them {what}",
+    let but = |count: u64, what: &str| match count {
+        0 => String::new(),
+        count => format!("; {} {what}", Count(count)),
+    };
+    let summary = format!(
+        "by the {} in which {} of them {what}{}{}",
         over.step,
-        Count(known)
+        Count(known),
+        but(unknown, "do not say"),
+        but(over.before, "are older")
     );
-    if unknown > 0 {
-        summary += &format!("; {} do not say", Count(unknown));
-    }
-    if over.before > 0 {
-        summary += &format!("; {} are older", Count(over.before));
-    }
     chart::over_time(out, "times", title, &summary, &over)
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Timeline {
 }
 
 /// The bars of a chart.
-pub(super) struct Bars {
+pub(super) struct OverTime {
     /// What one of them stands for.
     pub(super) step: &'static str,
     /// When it begins, UTC, and how many there are, the oldest first.
@@ -48,7 +48,7 @@ impl Timeline {
     }
 
     /// None if there is nothing to show.
-    pub(super) fn bars(&self, now: u64) -> Option<Bars> {
+    pub(super) fn bars(&self, now: u64) -> Option<OverTime> {
         let (first, last) = (*self.hours.keys().next()?, now / HOUR);
         let fits =
             |(step, _): &&(u64, &str)| (last / step).saturating_sub(first / step) < MOST_BARS;
@@ -70,7 +70,7 @@ impl Timeline {
                 _ => before += count,
             }
         }
-        Some(Bars {
+        Some(OverTime {
             step: name,
             bars,
             before,

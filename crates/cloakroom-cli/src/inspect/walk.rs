@@ -17,7 +17,7 @@ const ROWS: usize = 100;
 /// So many entries are loaded at a time.
 const CHUNK: usize = 100;
 /// So many entries are looked at for one page: a filter that finds nothing has an end, too.
-const MOST_LOOKED: usize = 20_000;
+const MOST_LOOKED: usize = 50_000;
 /// So many ways are kept, the latest.
 const MOST_WALKS: usize = 16;
 /// So many keys of sessions that a page has named are kept.

@@ -86,12 +86,7 @@ impl Histogram {
         let (Some(first), Some(last)) = (first, last) else {
             return Vec::new();
         };
-        let classes = (first..=last).map(|class| Class {
-            label: self.label(class),
-            limit: self.limits.get(class).copied(),
-            count: self.counts[class],
-        });
-        classes.collect()
+        (first..=last).map(|class| self.class(class)).collect()
     }
 
     /// A line for each of them.
@@ -111,12 +106,18 @@ impl Histogram {
 
     /// `[{"up_to": 128, "count": 3}, …]`, the last class without a limit.
     pub(crate) fn json(&self) -> Value {
-        let limits = self.limits.iter().map(|limit| json!(limit));
-        let limits = limits.chain([Value::Null]);
-        let classes = limits.zip(&self.counts);
+        let classes = (0..self.counts.len()).map(|class| self.class(class));
         classes
-            .map(|(limit, count)| json!({ "up_to": limit, "count": count }))
+            .map(|class| json!({ "up_to": class.limit, "count": class.count }))
             .collect()
+    }
+
+    fn class(&self, class: usize) -> Class {
+        Class {
+            label: self.label(class),
+            limit: self.limits.get(class).copied(),
+            count: self.counts[class],
+        }
     }
 
     fn label(&self, class: usize) -> String {

@@ -88,18 +88,18 @@ impl Inspect {
         form: &str,
     ) -> Reply {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
-        for (name, value) in headers {
-            request += &format!("{name}: {value}\r\n");
-        }
+        let mut request = vec![
+            format!("{method} {path} HTTP/1.1"),
+            "Connection: close".to_owned(),
+        ];
+        let headers = headers.iter();
+        request.extend(headers.map(|(name, value)| format!("{name}: {value}")));
         if method == "POST" {
-            request += &format!(
-                "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
-                form.len()
-            );
+            request.push("Content-Type: application/x-www-form-urlencoded".to_owned());
+            request.push(format!("Content-Length: {}", form.len()));
         }
-        request += &format!("\r\n{form}");
-        stream.write_all(request.as_bytes()).unwrap();
+        request.extend([String::new(), form.to_owned()]);
+        stream.write_all(request.join("\r\n").as_bytes()).unwrap();
         let mut reply = String::new();
         stream.read_to_string(&mut reply).unwrap();
         let (headers, body) = reply.split_once("\r\n\r\n").unwrap();
