@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use browser::{Inspect, listed, told};
 use cloakroom::Layout;
+use cloakroom::store::CreateError;
 use filled::{Filled, handles};
 
 fn inspect(filled: &Filled, arguments: &[&str]) -> Inspect {
@@ -379,6 +380,7 @@ async fn p5_what_a_button_ended_is_not_brought_back() {
     session.login("slow-sally").unwrap();
     session.save().await.unwrap();
     let cookie = manager.cookie_value(&session).unwrap();
+    let key = manager.store_key(&session).unwrap();
     let slow = manager.open_value(&cookie).await.unwrap();
     let page = inspect.get("/sessions?user=slow-sally").good();
     let form = format!("session={}", listed(&page)[0]);
@@ -386,6 +388,9 @@ async fn p5_what_a_button_ended_is_not_brought_back() {
     slow.insert("late", true).unwrap();
     let _ = slow.save().await;
     assert!(manager.open_value(&cookie).await.is_err());
+    let (value, minute) = (b"\x80".as_slice().into(), Duration::from_secs(60));
+    let again = filled.store.create(&key, value, minute).await;
+    assert!(matches!(again, Err(CreateError::Exists)));
 }
 
 #[tokio::test]
@@ -465,6 +470,39 @@ async fn a_session_says_of_itself_what_sessions_show_says() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn p9_a_store_that_goes_away_is_said_to_be_away_and_nobody_is_said_to_be_gone() {
+    let server = servers::redis::start().unwrap();
+    let proxy = servers::proxy::Proxy::start(server.port()).unwrap();
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let store = cloakroom::store::Store::from_url(&url).await.unwrap();
+    let (value, hour) = (b"\x80".as_slice().into(), Duration::from_secs(3600));
+    store.create("session:one", value, hour).await.unwrap();
+    let inspect = Inspect::start(&url, "session:", &[]);
+    assert!(inspect.overview().contains("all that are there"));
+    let handle = listed(&inspect.get("/sessions").good()).remove(0);
+    proxy.refuse();
+    for path in ["/sessions", &format!("/sessions/{handle}")] {
+        let page = inspect.get(path);
+        assert_eq!(page.status, 502, "{path}");
+        assert!(page.body.contains("The store could not be asked"));
+        assert!(!page.body.contains("session:one"));
+    }
+    assert_eq!(
+        inspect.post("/end", &format!("session={handle}")).status,
+        502
+    );
+    assert_eq!(inspect.post("/look", "").status, 303);
+    let progress = told(&inspect.overview(), "progress");
+    assert!(
+        progress.contains("then the store could not be asked"),
+        "{progress}"
+    );
+    proxy.normal().unwrap();
+    let mut tries = (0..20_000).map(|_| inspect.get(&format!("/sessions/{handle}")).status);
+    assert!(tries.any(|status| status == 200));
 }
 
 #[tokio::test]
