@@ -62,7 +62,7 @@ enum Command {
     /// Look after the sessions in a store
     #[command(subcommand)]
     Sessions(SessionsCommand),
-    /// Serve pages about the sessions in a store, with buttons to end them, to a browser of this machine
+    // Its help has more to say than a line.
     #[cfg(feature = "inspect")]
     Inspect(inspect::Arguments),
     /// Print the SQL that makes the table of sessions, as `sessions prepare` does

@@ -38,12 +38,14 @@ use crate::sessions::filter::Identity;
 use crate::sessions::scan::Scan;
 use crate::terminal::Lines;
 
-/// Serves pages about the sessions of a store: how many, how large, how old, which keys take the room, one session key by
-/// key, a user's sessions, with buttons to end them.
+/// Serve pages about the sessions in a store, with buttons to end them, to a browser of this machine
 ///
-/// Only this machine reaches them (they are served on 127.0.0.1, for whoever can end everybody's session should not be
-/// found from elsewhere), and only whoever has the address that is printed: it holds a token, new in each run, that no
-/// other user of this machine and no page on the web knows. To look from another machine, forward the port:
+/// They show how many there are, how large, how old and which keys take the room, a list with the filters of `sessions
+/// list`, each session key by key, and the sessions of a user.
+///
+/// The server listens on 127.0.0.1, where other machines do not reach it: whoever opens these pages can end everybody's
+/// session. The address that it prints holds a token, new in each run, so that no other user of this machine and no page
+/// of another site can look or end anything. To look from elsewhere, forward the port:
 /// `ssh -L 5001:127.0.0.1:5001 server`.
 #[derive(Args)]
 pub(crate) struct Arguments {
