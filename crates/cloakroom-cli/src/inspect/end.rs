@@ -77,7 +77,7 @@ fn refused(inspection: &Inspection) -> Page {
         true => inspection.refusal(
             StatusCode::FORBIDDEN,
             "Read only",
-            "`cloakroom inspect` was started with --read-only, so nothing ends here.",
+            "The inspector was started with --read-only, so nothing ends here.",
         ),
         false => inspection.refusal(
             StatusCode::BAD_REQUEST,

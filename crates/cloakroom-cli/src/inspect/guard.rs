@@ -65,7 +65,7 @@ impl Guard {
         match self.has_cookie(request.headers(), &name) {
             true => Verdict::Admitted,
             false => Verdict::Refused(
-                "Only whoever has the address that `cloakroom inspect` printed may look. Open that address, with its \
+                "Only whoever has the address that cloakroom inspect printed may look. Open that address, with its \
                  token, in this browser.",
             ),
         }
@@ -90,7 +90,7 @@ impl Guard {
     }
 }
 
-const STALE: &str = "This address is of another run of `cloakroom inspect`: each has a token of its own. Open the \
+const STALE: &str = "This address is of another run of cloakroom inspect: each has a token of its own. Open the \
                      address that the one that runs now has printed.";
 
 /// The look of the pages, which the page that refuses has too.

@@ -32,6 +32,8 @@ pub(super) struct Page {
     settings: Settings,
     title: &'static str,
     status: StatusCode,
+    /// Whether it is for somebody who may not look: then it says nothing of the store.
+    pub(super) for_stranger: bool,
     /// Whether the browser is to look again by itself.
     pub(super) refreshes: bool,
     /// What is between the title and the end.
@@ -44,6 +46,7 @@ impl Page {
             settings,
             title,
             status: StatusCode::OK,
+            for_stranger: false,
             refreshes: false,
             body: String::with_capacity(16 * 1024),
         }
@@ -92,12 +95,15 @@ impl Page {
 <a class="skip" href="#main">Skip to the page</a>
 <header class="top">
 <a class="brand" href="/"><svg viewBox="0 0 34 20" aria-hidden="true"><use href="/icon.svg#ticket"/></svg>Cloakroom</a>
-<p class="strapline">Inspector of a store: {}</p>
 "##,
             text(self.title),
-            text(self.settings.store),
         )?;
-        if self.status != StatusCode::FORBIDDEN {
+        if !self.for_stranger {
+            writeln!(
+                out,
+                "<p class=\"strapline\">Inspector of a store: {}</p>",
+                text(self.settings.store)
+            )?;
             out.push_str("<nav class=\"places\" aria-label=\"Pages\">");
             for (path, name) in [("/", "Overview"), ("/sessions", "Sessions")] {
                 let current = match name == self.title {
@@ -113,7 +119,7 @@ impl Page {
             "</header>\n<main id=\"main\" tabindex=\"-1\">\n<h1>{}</h1>\n",
             text(self.title)
         )?;
-        if self.settings.reveal && self.status != StatusCode::FORBIDDEN {
+        if self.settings.reveal && !self.for_stranger {
             out.push_str(
                 r#"<p class="notice" data-testid="revealed"><b>Revealed:</b> users, values and the keys of entries are shown.</p>"#,
             );

@@ -46,7 +46,7 @@ fn body(page: &mut Page, inspection: &Inspection, look: &Look) -> fmt::Result {
             _ => out.write_str(r#"<p class="empty">No session is in this store. Is <code>--prefix</code> what the application has?</p>"#),
         };
     }
-    numbers(out, figures)?;
+    numbers(out, look)?;
     out.push_str("<div class=\"charts\">");
     sizes(out, figures)?;
     times(out, inspection, look)?;
@@ -107,12 +107,18 @@ fn progress(out: &mut String, look: &Look) -> fmt::Result {
     )
 }
 
-fn numbers(out: &mut String, figures: &Figures) -> fmt::Result {
+fn numbers(out: &mut String, look: &Look) -> fmt::Result {
+    let figures = &look.figures;
+    let extent = match look.progress {
+        Progress::Whole => "in this store",
+        Progress::UnderWay => "so far",
+        Progress::Cut | Progress::Failed(_) => "among these entries",
+    };
     let mut told = vec![
         (
             "sessions",
             Count(figures.count).to_string(),
-            "in this store".to_owned(),
+            extent.to_owned(),
         ),
         (
             "bytes",

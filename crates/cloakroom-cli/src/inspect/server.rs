@@ -173,6 +173,7 @@ async fn admit(
         Verdict::Refused(reason) => {
             let title = "Not for everybody";
             let mut page = inspection.refusal(StatusCode::FORBIDDEN, title, reason);
+            page.for_stranger = true;
             // A browser that came from another site leaves the cookie out, once.
             page.body.push_str(
                 r#"<p>You have, and came here by a link? <a href="/">Look again.</a></p>"#,
