@@ -14,7 +14,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     shell::run(databases.export(&mut pytest(&["interop/tests"])))
 }
 
-/// Photographs each page of the tour and its inspector, desktop and phone, light and dark.
+/// Photographs each page of the tour, of its inspector and of the inspector of a store, desktop and phone, light and dark.
 pub(crate) fn screenshots() -> Result<(), Failure> {
     python::prepare()?;
     browser::prepare()?;
@@ -30,6 +30,7 @@ pub(crate) fn screenshots() -> Result<(), Failure> {
     shell::run(&mut pytest(&[
         "interop/tests/test_browser.py",
         "interop/tests/test_inspector.py",
+        "interop/tests/test_inspect.py",
         "-k",
         "fits_wide",
         &format!("--screenshots={}", folder.display()),

@@ -10,6 +10,8 @@ mod doctor;
 #[cfg(test)]
 mod documented;
 mod input;
+#[cfg(feature = "inspect")]
+mod inspect;
 mod key_file;
 mod keygen;
 mod keys;
@@ -60,6 +62,9 @@ enum Command {
     /// Look after the sessions in a store
     #[command(subcommand)]
     Sessions(SessionsCommand),
+    // Its help has more to say than a line.
+    #[cfg(feature = "inspect")]
+    Inspect(inspect::Arguments),
     /// Print the SQL that makes the table of sessions, as `sessions prepare` does
     Schema(schema::Arguments),
     /// Print the script that completes this command's words in a shell
@@ -126,6 +131,8 @@ fn run(command: Command, json: bool) -> Result<Answer, Failure> {
         Command::Sessions(SessionsCommand::Watch(arguments)) => sessions::watch(arguments, json),
         Command::Sessions(SessionsCommand::Prepare(arguments)) => sessions::prepare(arguments),
         Command::Sessions(SessionsCommand::Migrate(arguments)) => migrate::run(&arguments),
+        #[cfg(feature = "inspect")]
+        Command::Inspect(arguments) => inspect::run(arguments, json),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => {
             Ok(manual::completions(&arguments, Arguments::command()))

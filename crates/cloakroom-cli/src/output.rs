@@ -85,6 +85,18 @@ impl Answer {
 }
 
 impl Failure {
+    /// A sentence for people.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::Refused { reason, .. } => reason,
+            Self::Misuse(text) => text,
+            #[cfg(feature = "doctor")]
+            Self::Found { text, .. } => text,
+            Self::Incomplete(answer) => &answer.text,
+        }
+    }
+
     /// Says it; the exit code is 1 or 2.
     pub(crate) fn print(self, as_json: bool) -> ExitCode {
         match self {

@@ -75,6 +75,8 @@ fn completions_and_manual_know_every_subcommand() {
         "cloakroom-sessions",
         "cloakroom-sessions-revoke",
         "cloakroom-schema",
+        #[cfg(feature = "inspect")]
+        "cloakroom-inspect",
     ] {
         let text = std::fs::read_to_string(path.join(format!("{page}.1"))).unwrap();
         assert!(text.contains(".SH SYNOPSIS"), "{page}");

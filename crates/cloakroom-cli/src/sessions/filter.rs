@@ -11,7 +11,7 @@ use super::scan::Sight;
 use crate::units;
 
 /// How to tell whose a session is, and how old.
-#[derive(Args)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct Identity {
     /// The key under which the application keeps its user, if that is neither `_user_id` nor `user_id`
     #[arg(long, value_name = "KEY")]
@@ -24,7 +24,13 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(super) fn subject(&self, entry: &StoredEntry<'_>) -> Option<String> {
+    /// Whether ages are told of sessions, too, that do not say when they began.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn knows_lifetime(&self) -> bool {
+        self.lifetime.is_some()
+    }
+
+    pub(crate) fn subject(&self, entry: &StoredEntry<'_>) -> Option<String> {
         match &self.subject_key {
             Some(key) => entry.subject_under(key),
             None => entry.subject(),
@@ -32,7 +38,7 @@ impl Identity {
     }
 
     /// Since it began or, where nothing says that, since it was last used: it is at least so old.
-    pub(super) fn age(
+    pub(crate) fn age(
         &self,
         entry: &StoredEntry<'_>,
         expires_in: Option<Duration>,
@@ -45,39 +51,39 @@ impl Identity {
     }
 }
 
-#[derive(Args)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct FilterArguments {
     #[command(flatten)]
-    pub(super) identity: Identity,
+    pub(crate) identity: Identity,
 
     /// Only sessions that are older; those that do not say so are left out
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
-    older_than: Option<Duration>,
+    pub(crate) older_than: Option<Duration>,
 
     /// Only sessions that are not that old; those that do not say so are left out
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
-    newer_than: Option<Duration>,
+    pub(crate) newer_than: Option<Duration>,
 
     /// Only sessions that end so soon
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
-    expires_within: Option<Duration>,
+    pub(crate) expires_within: Option<Duration>,
 
     /// Only sessions of this user
     #[arg(long, value_name = "NAME")]
-    subject: Option<String>,
+    pub(crate) subject: Option<String>,
 
     /// Only sessions that have this key; may be given several times
     #[arg(long, value_name = "NAME")]
-    key: Vec<String>,
+    pub(crate) key: Vec<String>,
 
     /// Only entries of more bytes, as in 500, 4k or 1M
     #[arg(long, value_name = "SIZE", value_parser = units::size)]
-    larger_than: Option<u64>,
+    pub(crate) larger_than: Option<u64>,
 }
 
 impl FilterArguments {
     /// Whether an entry has to be loaded to know.
-    pub(super) fn asks_content(&self) -> bool {
+    pub(crate) fn asks_content(&self) -> bool {
         self.older_than.is_some()
             || self.newer_than.is_some()
             || self.subject.is_some()
@@ -85,19 +91,19 @@ impl FilterArguments {
     }
 
     /// Whether an entry is large enough, which the listing says already: others need not be loaded.
-    pub(super) fn is_large(&self, listed: &Listed) -> bool {
+    pub(crate) fn is_large(&self, listed: &Listed) -> bool {
         self.larger_than
             .is_none_or(|size| listed.size as u64 > size)
     }
 
     /// Whether it ends soon enough.
-    pub(super) fn is_soon(&self, found: &Found) -> bool {
+    pub(crate) fn is_soon(&self, found: &Found) -> bool {
         let within = |limit| found.expires_in.is_some_and(|left| left <= limit);
         self.expires_within.is_none_or(within)
     }
 
     /// What the entry says.
-    pub(super) fn takes(&self, found: &Found, sight: &Sight<'_>) -> bool {
+    pub(crate) fn takes(&self, found: &Found, sight: &Sight<'_>) -> bool {
         let Some(inside) = &found.inside else {
             return false;
         };

@@ -10,31 +10,31 @@ use super::filter::Identity;
 use super::scan::{Sight, left};
 
 /// A session as a list shows it.
-pub(super) struct Found {
+pub(crate) struct Found {
     /// Whoever has it may have the session: shown to those who ask for it only.
-    pub(super) key: String,
-    pub(super) handle: Handle,
-    pub(super) size: usize,
-    pub(super) expires_in: Option<Duration>,
+    pub(crate) key: String,
+    pub(crate) handle: Handle,
+    pub(crate) size: usize,
+    pub(crate) expires_in: Option<Duration>,
     /// None if the entry was not loaded.
-    pub(super) inside: Option<Inside>,
+    pub(crate) inside: Option<Inside>,
 }
 
 /// What the entry itself says.
 #[derive(Default)]
-pub(super) struct Inside {
+pub(crate) struct Inside {
     /// None if it could not be read.
-    pub(super) layout: Option<String>,
-    pub(super) keys: Option<usize>,
+    pub(crate) layout: Option<String>,
+    pub(crate) keys: Option<usize>,
     /// A value of the session: shown to those who ask for it only.
-    pub(super) subject: Option<String>,
-    pub(super) permanent: bool,
-    pub(super) age: Option<Duration>,
+    pub(crate) subject: Option<String>,
+    pub(crate) permanent: bool,
+    pub(crate) age: Option<Duration>,
 }
 
 impl Found {
     /// By the listing alone.
-    pub(super) fn listed(listed: Listed) -> Self {
+    pub(crate) fn listed(listed: Listed) -> Self {
         Self {
             handle: Handle::of_key(&listed.key),
             size: listed.size,
@@ -45,7 +45,7 @@ impl Found {
     }
 
     /// By its entry; none if that is no session.
-    pub(super) fn loaded(
+    pub(crate) fn loaded(
         listed: Listed,
         record: &Record,
         sight: &Sight<'_>,
@@ -72,7 +72,7 @@ impl Found {
         Some(found)
     }
 
-    pub(super) fn json(&self, reveal: bool) -> Value {
+    pub(crate) fn json(&self, reveal: bool) -> Value {
         let mut json = Map::new();
         json.insert("handle".into(), self.handle.to_string().into());
         json.insert("bytes".into(), self.size.into());

@@ -6,10 +6,18 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How many are in each class; classes end with their limit, the last has none.
-pub(super) struct Histogram {
+pub(crate) struct Histogram {
     limits: &'static [u64],
     unit: Unit,
     counts: Vec<u64>,
+}
+
+/// One class, as people read it.
+pub(crate) struct Class {
+    pub(crate) label: String,
+    /// The most that is in it; the last has none.
+    pub(crate) limit: Option<u64>,
+    pub(crate) count: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -46,11 +54,11 @@ const TIMES: &[u64] = &[
 const WIDTH: u64 = 32;
 
 impl Histogram {
-    pub(super) fn of_sizes() -> Self {
+    pub(crate) fn of_sizes() -> Self {
         Self::new(SIZES, Unit::Bytes)
     }
 
-    pub(super) fn of_times() -> Self {
+    pub(crate) fn of_times() -> Self {
         Self::new(TIMES, Unit::Seconds)
     }
 
@@ -62,39 +70,54 @@ impl Histogram {
         }
     }
 
-    pub(super) fn add(&mut self, amount: u64) {
+    pub(crate) fn add(&mut self, amount: u64) {
         let class = self.limits.partition_point(|limit| *limit < amount);
         self.counts[class] += 1;
     }
 
-    pub(super) fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// A line for each class from the first to the last that has any.
-    pub(super) fn lines(&self) -> Vec<String> {
-        let most = self.counts.iter().max().copied().unwrap_or(0);
+    /// The classes from the first to the last that has any.
+    pub(crate) fn classes(&self) -> Vec<Class> {
         let first = self.counts.iter().position(|count| *count > 0);
         let last = self.counts.iter().rposition(|count| *count > 0);
         let (Some(first), Some(last)) = (first, last) else {
             return Vec::new();
         };
-        let classes = (first..=last).map(|class| {
-            let count = self.counts[class];
-            let label = fit(&self.label(class), 12, true);
-            format!("{label}  {}  {}", bar(count, most), Count(count))
+        (first..=last).map(|class| self.class(class)).collect()
+    }
+
+    /// A line for each of them.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let classes = self.classes();
+        let most = classes.iter().map(|class| class.count).max().unwrap_or(0);
+        let lines = classes.iter().map(|class| {
+            let label = fit(&class.label, 12, true);
+            format!(
+                "{label}  {}  {}",
+                bar(class.count, most),
+                Count(class.count)
+            )
         });
-        classes.collect()
+        lines.collect()
     }
 
     /// `[{"up_to": 128, "count": 3}, …]`, the last class without a limit.
-    pub(super) fn json(&self) -> Value {
-        let limits = self.limits.iter().map(|limit| json!(limit));
-        let limits = limits.chain([Value::Null]);
-        let classes = limits.zip(&self.counts);
+    pub(crate) fn json(&self) -> Value {
+        let classes = (0..self.counts.len()).map(|class| self.class(class));
         classes
-            .map(|(limit, count)| json!({ "up_to": limit, "count": count }))
+            .map(|class| json!({ "up_to": class.limit, "count": class.count }))
             .collect()
+    }
+
+    fn class(&self, class: usize) -> Class {
+        Class {
+            label: self.label(class),
+            limit: self.limits.get(class).copied(),
+            count: self.counts[class],
+        }
     }
 
     fn label(&self, class: usize) -> String {
@@ -110,7 +133,7 @@ impl Histogram {
 }
 
 /// A bar as long as its share of the most, and never none for some.
-pub(super) fn bar(count: u64, most: u64) -> String {
+pub(crate) fn bar(count: u64, most: u64) -> String {
     let eighths = match (count, most) {
         (0, _) | (_, 0) => 0,
         _ => (count.saturating_mul(WIDTH * 8) / most).max(1),

@@ -6,19 +6,24 @@
 //! | `scan.rs` | how to go through a store, page by page |
 //! | `found.rs` | what is told of one session |
 //! | `filter.rs` | which sessions are meant |
-//! | `histogram.rs` | sizes and times in classes, and bars |
+//! | `figures.rs`, `histogram.rs` | what all of them come to, in classes, and bars |
+//! | `told.rs` | all that is told of one session |
+//! | `revocation.rs` | how sessions end |
 
 mod convert;
-mod filter;
-mod found;
-mod histogram;
+pub(crate) mod figures;
+pub(crate) mod filter;
+pub(crate) mod found;
+pub(crate) mod histogram;
 mod list;
 mod prepare;
 mod purge;
+pub(crate) mod revocation;
 mod revoke;
-mod scan;
+pub(crate) mod scan;
 mod show;
 mod stats;
+pub(crate) mod told;
 mod watch;
 
 use std::time::Duration;
@@ -47,11 +52,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Args)]
 pub(crate) struct PlaceArguments {
     #[command(flatten)]
-    store: StoreArguments,
+    pub(crate) store: StoreArguments,
 
     /// What the keys of sessions begin with in the store: Flask-Session's `SESSION_KEY_PREFIX`
     #[arg(long, value_name = "TEXT", default_value = "session:")]
-    prefix: String,
+    pub(crate) prefix: String,
 }
 
 fn about(store: &Store, text: String) -> Answer {

@@ -19,10 +19,11 @@ const AT_ONCE: usize = 32;
 /// So many entries are held at a time.
 const CHUNK: usize = 500;
 /// The keys of the lists of users' sessions begin so, whatever the prefix is.
-pub(super) const LISTS: &str = "subject:";
+pub(crate) const LISTS: &str = "subject:";
 
-/// A way through a store.
-pub(super) struct Scan {
+/// A way through a store. A clone goes on by itself from where this one is.
+#[derive(Clone)]
+pub(crate) struct Scan {
     store: Store,
     prefixes: Vec<String>,
     /// Whether what is listed are hashes of keys, which say nothing of what they are keys of.
@@ -33,7 +34,7 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    pub(super) async fn open(place: &PlaceArguments) -> Result<Self, Failure> {
+    pub(crate) async fn open(place: &PlaceArguments) -> Result<Self, Failure> {
         let store = place.store.open().await?.timeout(PATIENCE);
         let by_hash = store.shares_pickles();
         let prefixes = match by_hash {
@@ -49,18 +50,18 @@ impl Scan {
         })
     }
 
-    pub(super) fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
     /// Begins again.
-    pub(super) fn rewind(&mut self) {
+    pub(crate) fn rewind(&mut self) {
         self.from = None;
         self.at = 0;
     }
 
     /// The next entries, at most [`CHUNK`] times a few; none after the last.
-    pub(super) async fn page(&mut self) -> Result<Option<Vec<Listed>>, Failure> {
+    pub(crate) async fn page(&mut self) -> Result<Option<Vec<Listed>>, Failure> {
         let Some(prefix) = self.prefixes.get(self.at) else {
             return Ok(None);
         };
@@ -83,7 +84,7 @@ impl Scan {
     }
 
     /// The next page without what is no session, for those who load nothing.
-    pub(super) async fn page_of_sessions(&mut self) -> Result<Option<Vec<Listed>>, Failure> {
+    pub(crate) async fn page_of_sessions(&mut self) -> Result<Option<Vec<Listed>>, Failure> {
         let Some(page) = self.page().await? else {
             return Ok(None);
         };
@@ -104,7 +105,7 @@ impl Scan {
 
     /// Loads what is listed, several at once, and hands each that is still there to `look`, in the order of the list.
     /// It says whether to go on.
-    pub(super) async fn load(
+    pub(crate) async fn load(
         &self,
         listed: Vec<Listed>,
         mut look: impl FnMut(Listed, Record) -> bool,
@@ -163,7 +164,7 @@ impl Scan {
 }
 
 /// What an entry turned out to be.
-pub(super) enum Sight<'a> {
+pub(crate) enum Sight<'a> {
     Session(StoredEntry<'a>),
     /// In no format that is known.
     Unreadable,
@@ -172,7 +173,7 @@ pub(super) enum Sight<'a> {
 }
 
 impl<'a> Sight<'a> {
-    pub(super) fn of(record: &'a Record) -> Self {
+    pub(crate) fn of(record: &'a Record) -> Self {
         match StoredEntry::read(&record.value) {
             Ok(Some(entry)) => Self::Session(entry),
             Ok(None) | Err(FormatError::NotADictionary(_)) => Self::NoSession,
@@ -195,7 +196,7 @@ pub(crate) fn mark_handle(argument: OsString) -> OsString {
 }
 
 /// The handles on the command line. They are not quoted: somebody may take an id for one.
-pub(super) fn handles(texts: &[String]) -> Result<Vec<Handle>, Failure> {
+pub(crate) fn handles(texts: &[String]) -> Result<Vec<Handle>, Failure> {
     let parsed = texts
         .iter()
         .map(|text| text.strip_prefix(MARK).unwrap_or(text).parse());
@@ -205,7 +206,7 @@ pub(super) fn handles(texts: &[String]) -> Result<Vec<Handle>, Failure> {
 }
 
 /// How long an entry still lives: no longer than its store and its own deadline say.
-pub(super) fn left(listed: &Listed, entry: Option<&StoredEntry<'_>>, now: u64) -> Option<Duration> {
+pub(crate) fn left(listed: &Listed, entry: Option<&StoredEntry<'_>>, now: u64) -> Option<Duration> {
     let deadline = entry
         .and_then(|entry| entry.header()?.deadline)
         .map(|deadline| Duration::from_secs(deadline.saturating_sub(now)));

@@ -16,7 +16,7 @@ use http::{
 use subtle::ConstantTimeEq;
 
 use super::{
-    Inspector,
+    ICON, Inspector, STYLE_SHEET,
     page::{self, Devices, View},
     side::Side,
     viewer::Viewer,
@@ -92,9 +92,9 @@ impl Inspector {
                 self.page(below, &parts).await
             }
             "/end" => self.end_session(request).await,
-            "/style.css" => file("text/css; charset=utf-8", include_str!("style.css")),
+            "/style.css" => file("text/css; charset=utf-8", STYLE_SHEET),
             "/script.js" => file("text/javascript; charset=utf-8", include_str!("script.js")),
-            "/icon.svg" => file("image/svg+xml", include_str!("icon.svg")),
+            "/icon.svg" => file("image/svg+xml", ICON),
             _ => StatusCode::NOT_FOUND.into_response(),
         }
     }

@@ -61,6 +61,13 @@ use self::book::Book;
 pub use self::service::InspectorService;
 use crate::{SessionLayer, SessionManager, token::base64};
 
+/// The look of the inspector's pages, for pages that stand beside it, such as those of `cloakroom inspect`. It follows the
+/// visitor's choice of light or dark; names of classes may change with any release.
+pub const STYLE_SHEET: &str = include_str!("style.css");
+
+/// The icon of these pages: an SVG image, with its drawing under the id `ticket`.
+pub const ICON: &str = include_str!("icon.svg");
+
 /// Shows what requests do to their sessions: a `tower` layer for axum that goes around everything else.
 /// [The module](self) says what it shows, to whom, and what it costs.
 ///
