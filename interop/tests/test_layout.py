@@ -28,7 +28,7 @@ def convert(command, store, to, *options):
     url = store["url"]
     if store["store"] != "redis":
         url += ("&" if "?" in url else "?") + f"table={store['table']}"
-    options = ["--prefix", store["key_prefix"], "--to", to, *options]
+    options = ["--yes", "--prefix", store["key_prefix"], "--to", to, *options]
     done = subprocess.run(
         [command, "--json", "sessions", "convert", *options],
         env={**os.environ, "SESSION_STORE": url},

@@ -65,7 +65,8 @@ struct Reader {
 
 impl Reader {
     fn new() -> Result<Self, Failure> {
-        let folder = repository::target().join("follow");
+        // Not in here: cargo would take what is made there for a part of this workspace.
+        let folder = std::env::temp_dir().join("cloakroom-follow");
         let cannot = |error| Failure::new(format!("{} can't be made: {error}", folder.display()));
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(cannot)?;

@@ -4,6 +4,7 @@
 //! Results go to standard output, everything else to standard error. The exit code is 0 for a good
 //! answer, 1 for a refusal, 2 for wrong use.
 
+mod confirm;
 mod decode;
 #[cfg(feature = "doctor")]
 mod doctor;
@@ -93,7 +94,6 @@ enum SessionsCommand {
     Stats(sessions::StatsArguments),
     /// End sessions: some, a user's or everybody's
     Revoke(sessions::RevokeArguments),
-    /// Move sessions from Flask's layout to a native one, in the same store
     Convert(sessions::ConvertArguments),
     /// Remove expired sessions, for stores that do not do so by themselves: SQL, files
     Purge(sessions::PurgeArguments),

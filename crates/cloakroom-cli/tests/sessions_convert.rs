@@ -65,7 +65,10 @@ async fn p5_every_session_moves_and_visitors_keep_their_cookies() {
             let before = handles(&filled.run("list", &["--json"])).len();
             let dry = filled.run("convert", &["--dry-run", "--json", "--to", &to]);
             assert_eq!(dry.json()["would_move"], OF_FLASK + 1, "{}", filled.url);
-            let done = filled.run("convert", &["--json", "--to", &to]);
+            let asked = filled.run("convert", &["--to", &to]);
+            assert_eq!(asked.code, 2, "nobody says that all servers are ready");
+            assert!(asked.stderr.contains("logs everybody out: say --yes"));
+            let done = filled.run("convert", &["--yes", "--json", "--to", &to]);
             assert_eq!(done.code, 1, "one is left alone");
             assert_eq!(done.json()["moved"], OF_FLASK + 1);
             assert_eq!(done.json()["left_alone"], 1);
@@ -97,7 +100,7 @@ async fn p5_every_session_moves_and_visitors_keep_their_cookies() {
                 .delete(&broken, None, std::time::Duration::ZERO)
                 .await
                 .unwrap();
-            let again = filled.run("convert", &["--to", &to]);
+            let again = filled.run("convert", &["--yes", "--to", &to]);
             assert_eq!(again.good(), "moved 0 sessions");
         }
     }

@@ -12,13 +12,15 @@ use tokio::task::JoinSet;
 
 use super::scan::{Scan, Sight};
 use super::{PlaceArguments, about, failed_for};
+use crate::confirm::confirm;
 use crate::output::{Answer, Failure};
 use crate::runtime::wait_for;
 use crate::units::{self, Count};
 
-/// Moves entries from Flask's layout to a native one, in the same store and while the application serves: every one of
-/// its servers has to accept both (`SessionConfig::accept_layout`), and Flask none of these sessions any more. Visitors
-/// keep their cookies.
+/// Move sessions from Flask's layout to a native one, in the same store
+///
+/// It can be done while the application serves, and visitors keep their cookies: every one of its servers has to accept
+/// both layouts (`SessionConfig::accept_layout`), and Flask must serve none of these sessions any more. There is no way back.
 #[derive(Args)]
 pub(crate) struct ConvertArguments {
     #[command(flatten)]
@@ -35,6 +37,10 @@ pub(crate) struct ConvertArguments {
     /// Only say how many would move
     #[arg(long)]
     dry_run: bool,
+
+    /// Do not ask whether all servers accept both layouts
+    #[arg(long)]
+    yes: bool,
 
     /// For how long no slow request can bring the old entry back
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = units::duration)]
@@ -62,6 +68,11 @@ pub(crate) fn convert(arguments: ConvertArguments) -> Result<Answer, Failure> {
             return Ok(answer);
         }
         let manager = arguments.manager(scan.store())?;
+        confirm(
+            arguments.yes,
+            "A server that accepts no native layout takes visitors whose sessions have moved for strangers.",
+            "a server that does not accept both layouts logs everybody out",
+        )?;
         let progress = spinner();
         let mut tally = Tally::default();
         while let Some(page) = scan.page().await? {

@@ -1,6 +1,5 @@
 //! `cloakroom sessions revoke`.
 
-use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use clap::Args;
@@ -10,6 +9,7 @@ use super::revocation::Revocation;
 use super::scan::{Scan, handles};
 use super::show::missing;
 use super::{PlaceArguments, about};
+use crate::confirm::confirm;
 use crate::output::{Answer, Failure};
 use crate::runtime::wait_for;
 use crate::units::{self, Count};
@@ -58,7 +58,10 @@ pub(crate) fn revoke(arguments: RevokeArguments) -> Result<Answer, Failure> {
             Some(subject) => (revocation.end_subject(subject).await?, 0),
             None if arguments.all => (
                 revocation
-                    .end_all(|count| confirm(&arguments, count))
+                    .end_all(|count| {
+                        let question = format!("This ends all {} sessions.", Count(count));
+                        confirm(arguments.yes, &question, "this logs everybody out")
+                    })
                     .await?,
                 0,
             ),
@@ -88,26 +91,4 @@ pub(crate) fn revoke(arguments: RevokeArguments) -> Result<Answer, Failure> {
         }
         Ok(answer)
     })
-}
-
-fn confirm(arguments: &RevokeArguments, count: u64) -> Result<(), Failure> {
-    if arguments.yes {
-        return Ok(());
-    }
-    let refusal = |text: &str| Err(Failure::Misuse(text.to_owned()));
-    if !io::stdin().is_terminal() {
-        return refusal("this logs everybody out: say --yes if it is meant");
-    }
-    let mut stderr = io::stderr().lock();
-    let asked = write!(
-        stderr,
-        "This ends all {} sessions. Type yes to go on: ",
-        Count(count)
-    )
-    .and_then(|()| stderr.flush());
-    let mut answer = String::new();
-    match asked.and_then(|()| io::stdin().lock().read_line(&mut answer)) {
-        Ok(_) if answer.trim() == "yes" => Ok(()),
-        _ => refusal("nothing has been done"),
-    }
 }
