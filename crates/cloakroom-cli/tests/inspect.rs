@@ -288,6 +288,12 @@ async fn filters_leave_what_they_say() {
         assert_eq!(listed(&page).len(), count, "{query}");
         assert!(told(&page, "extent").contains("This is the end"), "{query}");
     }
+    // The form has all that the address had.
+    let page = inspect.get("/sessions?key=cart&key=tool").good();
+    for (id, value) in [("key", "cart"), ("key-2", "tool")] {
+        let input = format!(r#"<input id="{id}" name="key" data-testid="{id}" value="{value}""#);
+        assert!(page.contains(&input), "{id}");
+    }
 }
 
 #[tokio::test]

@@ -97,11 +97,20 @@ fn form(out: &mut String, fields: &Fields) -> fmt::Result {
         "<form class=\"filter\" method=\"get\" action=\"/sessions\" data-testid=\"filter\">",
     );
     for (name, label, example) in FIELDS {
-        write!(
-            out,
-            r#"<p><label for="{name}">{label}</label><input id="{name}" name="{name}" data-testid="{name}" value="{}" placeholder="{example}" autocomplete="off" spellcheck="false"></p>"#,
-            text(fields.get(name).unwrap_or_default())
-        )?;
+        // An address may name several keys, and none of them is to get lost.
+        let others = fields.all(name).skip(1).filter(|_| name == "key");
+        let values = std::iter::once(fields.get(name).unwrap_or_default()).chain(others);
+        for (place, value) in values.enumerate() {
+            let id = match place {
+                0 => name.to_owned(),
+                place => format!("{name}-{}", place + 1),
+            };
+            write!(
+                out,
+                r#"<p><label for="{id}">{label}</label><input id="{id}" name="{name}" data-testid="{id}" value="{}" placeholder="{example}" autocomplete="off" spellcheck="false"></p>"#,
+                text(value)
+            )?;
+        }
     }
     out.write_str(
         r#"<p class="buttons"><button data-testid="look">Look</button><a class="button quiet" href="/sessions">All</a></p></form>"#,
