@@ -14,13 +14,11 @@ mod stop;
 mod summary;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use cloakroom::format::Serialization;
 use serde_json::json;
-use tokio::task::LocalSet;
 
 use self::ends::{Ends, FromArguments, ToArguments};
 use self::form::Form;
@@ -30,7 +28,7 @@ use self::state::State;
 use self::stop::Stop;
 use self::summary::{Counts, Sample, Summary, rate};
 use crate::output::{Answer, Failure, warn};
-use crate::runtime::runtime;
+use crate::runtime::wait_for;
 use crate::store::SHA256;
 
 /// Copies every live session to another store: the same bytes, for as long as it has still to live. Both stores may be
@@ -86,8 +84,7 @@ pub(crate) struct Arguments {
 const PAUSE: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Answer, Failure> {
-    // One thread is enough to keep two stores busy.
-    LocalSet::new().block_on(&runtime()?, migrate(arguments))
+    wait_for(migrate(arguments))
 }
 
 async fn migrate(arguments: &Arguments) -> Result<Answer, Failure> {
@@ -99,14 +96,14 @@ async fn migrate(arguments: &Arguments) -> Result<Answer, Failure> {
         Some(path) => State::open(path, &between, arguments.dry_run)?,
         None => State::in_memory()?,
     };
-    let job = Arc::new(Job {
+    let job = Job {
         form: Form::between(&ends.from, &ends.to, arguments.serialization),
         ends,
         prefixes,
         batch: arguments.batch as usize,
         dry: arguments.dry_run,
         remove_all: arguments.remove_gone,
-    });
+    };
     let progress = Progress::begin(&job).await?;
     let (mut summary, began) = (Summary::default(), Instant::now());
     let mut first_pass = None;

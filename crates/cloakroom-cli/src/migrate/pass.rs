@@ -2,7 +2,6 @@
 //! removed.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,7 +9,6 @@ use cloakroom::store::{
     CreateError, Cursor, DeleteError, Listed, Record, ReplaceError, Store, StoreError,
     StoreErrorKind, TouchError,
 };
-use tokio::task::JoinSet;
 
 use super::ends::Ends;
 use super::form::Form;
@@ -19,6 +17,7 @@ use super::state::{self, State};
 use super::summary::{Outcome, Summary};
 use crate::input;
 use crate::output::Failure;
+use crate::runtime::each;
 use crate::store::failed;
 
 /// What all passes of a run have in common.
@@ -34,7 +33,7 @@ pub(super) struct Job {
 }
 
 /// Entries under way at the same time: more would only wait for each other in a pool of ten connections.
-const AT_A_TIME: usize = 16;
+pub(super) const AT_A_TIME: usize = 16;
 /// What was deleted in the target stays so against requests that are under way.
 const TOMBSTONE: Duration = Duration::from_secs(600);
 /// What lives for ever, or nobody knows how long, gets Flask's lifetime.
@@ -50,7 +49,7 @@ impl Job {
     /// Goes through the source once, unless `is_over` says that this pass will do nobody any good. `progress` hears of
     /// every page.
     pub(super) async fn pass(
-        self: &Arc<Self>,
+        &self,
         state: &mut State,
         summary: &mut Summary,
         is_over: impl Fn() -> bool,
@@ -89,18 +88,15 @@ impl Job {
 
     /// Hands back the keys of what was written.
     async fn page(
-        self: &Arc<Self>,
+        &self,
         entries: Vec<Listed>,
         listed_at: Instant,
         state: &mut State,
         summary: &mut Summary,
     ) -> Result<Vec<String>, Failure> {
-        let (job, salt) = (self.clone(), state.salt());
-        let loaded = each(entries, move |listed: Listed| {
-            let job = job.clone();
-            async move { job.load(listed, listed_at, salt).await }
-        })
-        .await?;
+        let salt = state.salt();
+        let load = |listed| self.load(listed, listed_at, salt);
+        let loaded = each(entries, AT_A_TIME, load).await?;
         let mut work = Vec::new();
         for loaded in loaded {
             match loaded {
@@ -121,13 +117,9 @@ impl Job {
         }
         // Before anything is written, so that a later run knows what this one may have written.
         state.flush()?;
-        let job = self.clone();
-        let done = each(work, move |(entry, known): (Entry, Known)| {
-            let job = job.clone();
-            async move {
-                let outcome = job.carry_out(&entry, known, salt).await?;
-                Ok((entry, known, outcome))
-            }
+        let done = each(work, AT_A_TIME, async |(entry, known): (Entry, Known)| {
+            let outcome = self.carry_out(&entry, known, salt).await?;
+            Ok((entry, known, outcome))
         })
         .await?;
         let mut written = Vec::new();
@@ -280,7 +272,7 @@ impl Job {
 
     /// Removes from the target what the source has no more. Its keys are in the target alone, so that is listed.
     async fn remove_what_is_gone(
-        self: &Arc<Self>,
+        &self,
         seen: &HashSet<Hash>,
         state: &mut State,
         summary: &mut Summary,
@@ -328,15 +320,12 @@ impl Job {
                     let hash = state.hash(key.as_bytes());
                     gone.take(&hash).map(|hash| (key, hash, state.known(hash)))
                 });
-                let (job, salt) = (self.clone(), state.salt());
-                let done = each(
-                    keys.collect(),
-                    move |(key, hash, known): (String, Hash, Known)| {
-                        let job = job.clone();
-                        async move { Ok((hash, job.remove(&key, known, salt).await?)) }
-                    },
-                );
-                for (hash, outcome) in done.await? {
+                let salt = state.salt();
+                let keys: Vec<(String, Hash, Known)> = keys.collect();
+                let remove = async |(key, hash, known): (String, Hash, Known)| {
+                    Ok((hash, self.remove(&key, known, salt).await?))
+                };
+                for (hash, outcome) in each(keys, AT_A_TIME, remove).await? {
                     if !self.dry && outcome != Outcome::Unchanged {
                         state.forget(hash);
                     }
@@ -448,31 +437,6 @@ pub(super) async fn list(
     persist(async || store.list(prefix, from.clone(), limit).await)
         .await
         .map_err(failed)
-}
-
-/// Does the work for each of them, some at a time, and stops at the first failure.
-pub(super) async fn each<T, R, F>(items: Vec<T>, work: impl Fn(T) -> F) -> Result<Vec<R>, Failure>
-where
-    R: 'static,
-    F: Future<Output = Result<R, Failure>> + 'static,
-{
-    let mut results = Vec::with_capacity(items.len());
-    let mut under_way = JoinSet::new();
-    let mut items = items.into_iter();
-    loop {
-        while under_way.len() < AT_A_TIME
-            && let Some(item) = items.next()
-        {
-            under_way.spawn_local(work(item));
-        }
-        match under_way.join_next().await {
-            None => return Ok(results),
-            Some(Ok(result)) => results.push(result?),
-            Some(Err(error)) => {
-                return Err(Failure::Misuse(format!("the work broke off: {error}")));
-            }
-        }
-    }
 }
 
 /// Whether it may be worth while to ask again.

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::pass::{Job, SLACK, each, list, persist};
+use super::pass::{AT_A_TIME, Job, SLACK, list, persist};
+use super::rule::Known;
 use super::state::State;
 use super::summary::Sample;
 use crate::output::Failure;
+use crate::runtime::each;
 use cloakroom::store::{Store, StoreErrorKind};
-use std::sync::Arc;
 
 /// A few of the keys that were written, each as likely as any other.
 pub(super) struct Keys {
@@ -45,11 +46,7 @@ impl Keys {
         }
     }
 
-    pub(super) async fn compare(
-        mut self,
-        job: &Arc<Job>,
-        state: &State,
-    ) -> Result<Sample, Failure> {
+    pub(super) async fn compare(mut self, job: &Job, state: &State) -> Result<Sample, Failure> {
         self.kept.sort_unstable();
         self.kept.dedup();
         let salt = state.salt();
@@ -57,36 +54,32 @@ impl Keys {
             let known = state.known(super::state::hash(salt, key.as_bytes()));
             (key, known)
         });
-        let job = job.clone();
-        let compared = each(keys.collect(), move |(key, known)| {
-            let job = job.clone();
-            async move {
-                let from = persist(async || job.ends.from.load(&key).await).await?;
-                let to = persist(async || job.ends.to.load(&key).await).await?;
-                let (Some(from), copied) = (from, known.done) else {
-                    return Ok(Found::ChangedSince);
-                };
-                let unchanged = copied
-                    .is_some_and(|copied| copied.source == super::state::hash(salt, &from.value));
-                Ok(match to {
-                    _ if !unchanged => Found::ChangedSince,
-                    None => Found::Missing,
-                    Some(to) if job.form.of(&from.value).ok().as_deref() != Some(&to.value[..]) => {
-                        Found::ChangedSince
-                    }
-                    Some(_) => {
-                        let from = persist(async || job.ends.from.expires_in(&key).await).await?;
-                        let to = persist(async || job.ends.to.expires_in(&key).await).await?;
-                        match (from, to) {
-                            // Whoever uses the target renews it.
-                            (Some(from), Some(to)) if to.as_secs() + SLACK < from.as_secs() => {
-                                Found::OtherLifetime
-                            }
-                            _ => Found::Same,
+        let compared = each(keys, AT_A_TIME, async |(key, known): (String, Known)| {
+            let from = persist(async || job.ends.from.load(&key).await).await?;
+            let to = persist(async || job.ends.to.load(&key).await).await?;
+            let (Some(from), copied) = (from, known.done) else {
+                return Ok(Found::ChangedSince);
+            };
+            let unchanged =
+                copied.is_some_and(|copied| copied.source == super::state::hash(salt, &from.value));
+            Ok(match to {
+                _ if !unchanged => Found::ChangedSince,
+                None => Found::Missing,
+                Some(to) if job.form.of(&from.value).ok().as_deref() != Some(&to.value[..]) => {
+                    Found::ChangedSince
+                }
+                Some(_) => {
+                    let from = persist(async || job.ends.from.expires_in(&key).await).await?;
+                    let to = persist(async || job.ends.to.expires_in(&key).await).await?;
+                    match (from, to) {
+                        // Whoever uses the target renews it.
+                        (Some(from), Some(to)) if to.as_secs() + SLACK < from.as_secs() => {
+                            Found::OtherLifetime
                         }
+                        _ => Found::Same,
                     }
-                })
-            }
+                }
+            })
         })
         .await?;
         let count = |found: &Found| compared.iter().filter(|other| *other == found).count() as u64;

@@ -8,13 +8,12 @@ use clap::{Args, ValueEnum};
 use cloakroom::store::Store;
 use cloakroom::{Conversion, Layout, SessionConfig, SessionManager, StoredLayout, UserSessions};
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::task::JoinSet;
 
 use super::scan::{Scan, Sight};
 use super::{PlaceArguments, about, failed_for};
 use crate::confirm::confirm;
 use crate::output::{Answer, Failure};
-use crate::runtime::wait_for;
+use crate::runtime::{each, wait_for};
 use crate::units::{self, Count};
 
 /// Move sessions from Flask's layout to a native one, in the same store
@@ -76,23 +75,11 @@ pub(crate) fn convert(arguments: ConvertArguments) -> Result<Answer, Failure> {
         let progress = spinner();
         let mut tally = Tally::default();
         while let Some(page) = scan.page().await? {
-            let mut keys = page.into_iter().map(|listed| listed.key);
-            let mut under_way = JoinSet::new();
-            loop {
-                while under_way.len() < AT_ONCE
-                    && let Some(key) = keys.next()
-                {
-                    let manager = manager.clone();
-                    under_way.spawn(async move { manager.convert(&key).await });
-                }
-                match under_way.join_next().await {
-                    None => break,
-                    Some(Ok(converted)) => tally.note(converted.map_err(failed_for)?),
-                    Some(Err(_)) => {
-                        return Err(Failure::Misuse("the program is ending".to_owned()));
-                    }
-                }
-            }
+            let converted = each(page, AT_ONCE, |listed| {
+                let manager = manager.clone();
+                async move { manager.convert(&listed.key).await.map_err(failed_for) }
+            });
+            converted.await?.into_iter().for_each(|one| tally.note(one));
             progress.set_position(tally.moved);
         }
         progress.finish_and_clear();

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use cloakroom::store::{Listed, StoreErrorKind};
+use cloakroom::store::{DeleteError, Listed, StoreErrorKind};
 use cloakroom::{Handle, SessionConfig, SessionManager, UserSessions};
-use tokio::task::JoinSet;
 
 use super::failed_for;
 use super::filter::Identity;
 use super::scan::{LISTS, Scan, Sight};
 use crate::output::Failure;
+use crate::runtime::each;
 use crate::store::failed;
 
 /// So many entries are deleted at a time.
@@ -193,24 +193,16 @@ impl Revocation {
 
     /// Deletes entries and leaves tombstones.
     async fn delete(&self, keys: impl IntoIterator<Item = String>) -> Result<(), Failure> {
-        let mut keys = keys.into_iter();
-        let mut under_way = JoinSet::new();
-        loop {
-            while under_way.len() < AT_ONCE
-                && let Some(key) = keys.next()
-            {
-                let (store, tombstone) = (self.scan.store().clone(), self.tombstone);
-                under_way.spawn(async move { store.delete(&key, None, tombstone).await });
-            }
-            match under_way.join_next().await {
-                None => return Ok(()),
-                Some(Ok(Err(cloakroom::store::DeleteError::Failed(error)))) => {
-                    return Err(failed(error));
+        let deleted = each(keys, AT_ONCE, |key| {
+            let (store, tombstone) = (self.scan.store().clone(), self.tombstone);
+            async move {
+                match store.delete(&key, None, tombstone).await {
+                    Err(DeleteError::Failed(error)) => Err(failed(error)),
+                    // Nothing was expected there, so nothing else can be wrong.
+                    _ => Ok(()),
                 }
-                // Nothing was expected there, so nothing else can be wrong.
-                Some(Ok(_)) => {}
-                Some(Err(_)) => return Err(Failure::Misuse("the program is ending".to_owned())),
             }
-        }
+        });
+        deleted.await.map(drop)
     }
 }

@@ -8,10 +8,10 @@ use cloakroom::Handle;
 use cloakroom::format::FormatError;
 use cloakroom::store::{Cursor, Listed, Page, Record, Store, StoreErrorKind};
 use cloakroom::{StoredEntry, store::StoreError};
-use tokio::task::JoinSet;
 
 use super::{PATIENCE, PlaceArguments};
 use crate::output::Failure;
+use crate::runtime::each;
 use crate::store::{MD5, SHA256, failed};
 
 /// So many questions to the store are under way at a time.
@@ -125,28 +125,14 @@ impl Scan {
     }
 
     async fn load_chunk(&self, chunk: Vec<Listed>) -> Result<Vec<(Listed, Record)>, Failure> {
-        let mut loaded: Vec<Option<(Listed, Record)>> = Vec::new();
-        loaded.resize_with(chunk.len(), || None);
-        let mut waiting = chunk.into_iter().enumerate();
-        let mut under_way = JoinSet::new();
-        loop {
-            while under_way.len() < AT_ONCE
-                && let Some((place, listed)) = waiting.next()
-            {
-                let store = self.store.clone();
-                under_way.spawn(async move {
-                    let record = store.load(&listed.key).await;
-                    (place, listed, record)
-                });
+        let loaded = each(chunk, AT_ONCE, |listed| {
+            let store = self.store.clone();
+            async move {
+                let record = store.load(&listed.key).await.map_err(failed)?;
+                Ok(record.map(|record| (listed, record)))
             }
-            match under_way.join_next().await {
-                None => return Ok(loaded.into_iter().flatten().collect()),
-                Some(Ok((place, listed, record))) => {
-                    loaded[place] = record.map_err(failed)?.map(|record| (listed, record));
-                }
-                Some(Err(_)) => return Err(Failure::Misuse("the program is ending".to_owned())),
-            }
-        }
+        });
+        Ok(loaded.await?.into_iter().flatten().collect())
     }
 
     fn cannot_list(&self, error: StoreError) -> Failure {
