@@ -3,11 +3,12 @@
 use clap::Args;
 use cloakroom::format::TaggedJson;
 use cloakroom::token::{Leniency, base64, payload};
-use cloakroom::value::{DateTime, Value};
+use cloakroom::value::Value;
 use serde_json::{Map, json};
 
 use crate::input;
 use crate::output::{Answer, Failure, Span};
+use crate::units::utc;
 
 /// What a browser keeps of a cookie, name and value together (RFC 6265bis, section 5.7).
 pub(crate) const BROWSER_LIMIT: usize = 4096;
@@ -136,13 +137,7 @@ pub(crate) fn signed_at(cookie: &str) -> Option<u64> {
 
 /// The moment of signing and how long ago it was.
 pub(crate) fn time_and_age(signed_at: u64, age: i128) -> String {
-    let date = i64::try_from(signed_at)
-        .ok()
-        .and_then(|seconds| DateTime::from_unix(seconds).ok())
-        .map_or_else(
-            || "after the year 9999".to_owned(),
-            |date| date.to_string().replace("+00:00", "Z"),
-        );
+    let date = utc(signed_at).unwrap_or_else(|| "after the year 9999".to_owned());
     let span = Span(u64::try_from(age.unsigned_abs()).unwrap_or(u64::MAX));
     let when = if age < 0 {
         format!("{span} in the future")

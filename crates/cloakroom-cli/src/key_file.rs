@@ -334,15 +334,9 @@ fn date(unix_seconds: u64) -> String {
     time(unix_seconds).chars().take(10).collect()
 }
 
-/// RFC 3339 in UTC.
+/// RFC 3339 in UTC, or the seconds where that ends.
 fn time(unix_seconds: u64) -> String {
-    i64::try_from(unix_seconds)
-        .ok()
-        .and_then(|seconds| DateTime::from_unix(seconds).ok())
-        .map_or_else(
-            || unix_seconds.to_string(),
-            |time| time.to_string().replace("+00:00", "Z"),
-        )
+    units::utc(unix_seconds).unwrap_or_else(|| unix_seconds.to_string())
 }
 
 /// How long ago, or in how long.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use cloakroom::value::DateTime;
+
 /// `90s`, `15m`, `2h`, `30d`, `4w`; a number alone is seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
@@ -93,6 +95,18 @@ impl fmt::Display for Count {
         }
         formatter.pad(&text)
     }
+}
+
+/// `1 session`, `1,200 sessions`.
+pub(crate) fn sessions(count: u64) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} session{plural}", Count(count))
+}
+
+/// A moment in seconds since 1970 as RFC 3339 writes it, in UTC, as all should that servers log. None after the year 9999.
+pub(crate) fn utc(seconds: u64) -> Option<String> {
+    let date = DateTime::from_unix(i64::try_from(seconds).ok()?).ok()?;
+    Some(date.to_string().replace("+00:00", "Z"))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::walk::{Gathered, gather};
 use crate::input;
 use crate::sessions::filter::FilterArguments;
 use crate::sessions::found::Found;
-use crate::units::{Count, Short, Size, duration, size};
+use crate::units::{Count, Short, Size, duration, sessions, size};
 
 /// The fields of the form: name, label, and an example.
 const FIELDS: [(&str, &str, &str); 6] = [
@@ -149,8 +149,7 @@ fn body(
 
 /// How much of the store this page shows.
 fn extent(out: &mut String, fields: &Fields, gathered: &Gathered) -> fmt::Result {
-    let count = gathered.found.len() as u64;
-    let sessions = if count == 1 { "session" } else { "sessions" };
+    let sessions = sessions(gathered.found.len() as u64);
     let looked = Count(gathered.looked as u64);
     let so_far = match fields.get("from") {
         Some(_) => "the next ",
@@ -160,8 +159,7 @@ fn extent(out: &mut String, fields: &Fields, gathered: &Gathered) -> fmt::Result
     match gathered.next {
         Some(next) => write!(
             out,
-            r#"{} {sessions} among {so_far}{looked} entries. This is not all. <a class="button" data-testid="go-on" href="/sessions?{}">Go on</a>"#,
-            Count(count),
+            r#"{sessions} among {so_far}{looked} entries. This is not all. <a class="button" data-testid="go-on" href="/sessions?{}">Go on</a>"#,
             text(Fields::of_query(Some(&fields.without("ended"))).with("from", &next.to_string()))
         )?,
         None => {
@@ -172,8 +170,7 @@ fn extent(out: &mut String, fields: &Fields, gathered: &Gathered) -> fmt::Result
             };
             write!(
                 out,
-                "{} {sessions} among the {last}{looked} entries that are there. This is the end.",
-                Count(count)
+                "{sessions} among the {last}{looked} entries that are there. This is the end."
             )?;
         }
     }

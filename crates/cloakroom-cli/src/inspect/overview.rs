@@ -16,7 +16,7 @@ use super::server::{Inspection, to};
 use crate::input;
 use crate::sessions::figures::{Figures, Inner};
 use crate::sessions::histogram::Histogram;
-use crate::units::{Count, Short, Size};
+use crate::units::{Count, Short, Size, sessions};
 
 /// What a browser keeps of a cookie.
 const COOKIE: u64 = 4096;
@@ -300,11 +300,4 @@ fn users(out: &mut String, inner: &Inner) -> fmt::Result {
         Names::Above,
         &rows.collect::<Vec<_>>(),
     )
-}
-
-fn sessions(count: u64) -> String {
-    match count {
-        1 => "1 session".to_owned(),
-        count => format!("{} sessions", Count(count)),
-    }
 }

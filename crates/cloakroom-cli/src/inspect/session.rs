@@ -53,10 +53,7 @@ fn body(
     };
     let told = Told {
         found: &found,
-        entry: match &sight {
-            Sight::Session(entry) => Some(entry),
-            Sight::Unreadable | Sight::NoSession => None,
-        },
+        entry: sight.session(),
         reveal: inspection.settings.reveal,
         now,
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cloakroom::value::DateTime;
+use crate::units::utc;
 
 const HOUR: u64 = 3600;
 /// So many hours are told apart at most: five years. What falls on others is counted and not shown.
@@ -79,9 +79,7 @@ impl Timeline {
 }
 
 fn label(seconds: u64, step: u64) -> String {
-    let date = i64::try_from(seconds).ok();
-    let date = date.and_then(|seconds| DateTime::from_unix(seconds).ok());
-    let text = date.map(|date| date.to_string().replace('T', " "));
+    let text = utc(seconds).map(|text| text.replace('T', " "));
     let length = if step < 24 {
         "2026-11-21 14:00"
     } else {

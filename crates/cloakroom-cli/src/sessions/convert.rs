@@ -14,7 +14,7 @@ use super::{PlaceArguments, about, failed_for};
 use crate::confirm::confirm;
 use crate::output::{Answer, Failure};
 use crate::runtime::{each, wait_for};
-use crate::units::{self, Count};
+use crate::units::{self, Count, sessions};
 
 /// Move sessions from Flask's layout to a native one, in the same store
 ///
@@ -156,11 +156,6 @@ async fn count(scan: &mut Scan) -> Result<u64, Failure> {
         .await?;
     }
     Ok(count)
-}
-
-fn sessions(count: u64) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} session{plural}", Count(count))
 }
 
 /// What people see meanwhile; nothing in a pipe.

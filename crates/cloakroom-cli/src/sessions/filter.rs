@@ -120,9 +120,8 @@ impl FilterArguments {
 
     fn has_keys(&self, sight: &Sight<'_>) -> bool {
         self.key.is_empty()
-            || match sight {
-                Sight::Session(entry) => self.key.iter().all(|key| entry.contains_key(key)),
-                Sight::Unreadable | Sight::NoSession => false,
-            }
+            || sight
+                .session()
+                .is_some_and(|entry| self.key.iter().all(|key| entry.contains_key(key)))
     }
 }

@@ -12,7 +12,7 @@ use super::{PlaceArguments, about};
 use crate::confirm::confirm;
 use crate::output::{Answer, Failure};
 use crate::runtime::wait_for;
-use crate::units::{self, Count};
+use crate::units::{self, Count, sessions};
 
 #[derive(Args)]
 pub(crate) struct RevokeArguments {
@@ -70,10 +70,9 @@ pub(crate) fn revoke(arguments: RevokeArguments) -> Result<Answer, Failure> {
         if gone > 0 && ended == 0 {
             return Err(missing(&arguments.handles, gone));
         }
-        let sessions = if ended == 1 { "session" } else { "sessions" };
         let text = match arguments.dry_run {
-            true => format!("{} {sessions} would end", Count(ended)),
-            false => format!("ended {} {sessions}", Count(ended)),
+            true => format!("{} would end", sessions(ended)),
+            false => format!("ended {}", sessions(ended)),
         };
         let mut answer = about(revocation.scan.store(), text);
         let field = if arguments.dry_run {

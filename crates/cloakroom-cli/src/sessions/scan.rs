@@ -166,6 +166,14 @@ impl<'a> Sight<'a> {
             Err(_) => Self::Unreadable,
         }
     }
+
+    /// The session, if it can be read.
+    pub(crate) fn session(&self) -> Option<&StoredEntry<'a>> {
+        match self {
+            Self::Session(entry) => Some(entry),
+            Self::Unreadable | Self::NoSession => None,
+        }
+    }
 }
 
 /// What an argument is marked with that is a handle and looks like an option.

@@ -62,13 +62,9 @@ pub(crate) fn show(arguments: ShowArguments, as_json: bool) -> Result<Answer, Fa
                     };
                     wanted.retain(|handle| *handle != found.handle);
                     shown += 1;
-                    let entry = match &sight {
-                        Sight::Session(entry) => Some(entry),
-                        Sight::Unreadable | Sight::NoSession => None,
-                    };
                     let told = Told {
                         found: &found,
-                        entry,
+                        entry: sight.session(),
                         reveal: arguments.reveal,
                         now,
                     };

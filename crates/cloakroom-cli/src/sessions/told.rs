@@ -2,12 +2,12 @@
 
 use cloakroom::StoredEntry;
 use cloakroom::format::TaggedJson;
-use cloakroom::value::{DateTime, Dict, Value};
+use cloakroom::value::{Dict, Value};
 use serde_json::{Value as Json, json};
 
 use super::found::Found;
 use crate::terminal::plain;
-use crate::units::{Count, Short};
+use crate::units::{Count, Short, utc};
 
 /// A session, and whoever asks.
 pub(crate) struct Told<'a> {
@@ -130,12 +130,7 @@ impl Told<'_> {
     }
 
     fn moment(&self, seconds: u64) -> String {
-        let date = i64::try_from(seconds).ok();
-        let date = date.and_then(|seconds| DateTime::from_unix(seconds).ok());
-        let date = date.map_or_else(
-            || "after the year 9999".to_owned(),
-            |date| date.to_string().replace("+00:00", "Z"),
-        );
+        let date = utc(seconds).unwrap_or_else(|| "after the year 9999".to_owned());
         let span = |seconds| Short(std::time::Duration::from_secs(seconds));
         match self.now.checked_sub(seconds) {
             Some(ago) => format!("{date}, {} ago", span(ago)),

@@ -16,7 +16,6 @@ use crate::runtime::wait_for;
 use crate::table::{Column, Table};
 use crate::terminal::Lines;
 use crate::units::{self, Count, Size};
-use cloakroom::value::DateTime;
 
 #[derive(Args)]
 pub(crate) struct WatchArguments {
@@ -135,11 +134,7 @@ impl Round {
     fn cells(&self, now: u64) -> Vec<String> {
         let or_none =
             |count: Option<u64>| count.map_or("-".to_owned(), |count| Count(count).to_string());
-        let date = i64::try_from(now).ok();
-        let date = date.and_then(|now| DateTime::from_unix(now).ok());
-        // In UTC, as everything that servers log should be.
-        let time = date.map(|date| date.to_string());
-        let time = time.and_then(|time| Some(time.get(11..19)?.to_owned()));
+        let time = units::utc(now).and_then(|time| Some(time.get(11..19)?.to_owned()));
         vec![
             time.unwrap_or_default(),
             Count(self.count).to_string(),
