@@ -41,6 +41,16 @@ impl Found {
             arrived_as: None,
         }
     }
+
+    /// Under the ticket that stands for the browser's id.
+    fn moved(twin: SessionId, base: Record, arrived_as: Option<SessionId>) -> Self {
+        Self {
+            id: twin,
+            base,
+            renamed: true,
+            arrived_as: arrived_as.map(Box::new),
+        }
+    }
 }
 
 /// What came of [`SessionManager::convert`](crate::SessionManager::convert).
@@ -74,21 +84,14 @@ impl StoredSessions {
         twin: SessionId,
         look: Look,
     ) -> Result<Result<Found, Refusal>, Error> {
-        let moved = |id: SessionId, base| Found {
-            id: twin.clone(),
-            base,
-            renamed: true,
-            arrived_as: Some(Box::new(id)),
-        };
         if self.codec.is_native()
             && let Some(base) = self.look_up(&twin, look).await?
         {
-            return Ok(Ok(moved(id, base)));
+            return Ok(Ok(Found::moved(twin, base, Some(id))));
         }
         let Some(old) = self.look_up(&id, look).await? else {
             // It may have moved since we looked, or before if new sessions are in Flask's layout.
-            let base = self.look_up(&twin, look).await?;
-            return Ok(base.map(|base| moved(id, base)).ok_or(Refusal::UnknownId));
+            return self.find_moved(id, twin, look).await;
         };
         let is_fixed = Envelope::begins(&old.value);
         #[cfg(feature = "inspector")]
@@ -101,10 +104,7 @@ impl StoredSessions {
         }
         let fixed = match self.fix(&id, &twin, old.clone()).await {
             Ok(Ok(fixed)) => fixed,
-            Ok(Err(Refusal::UnknownId)) => {
-                let base = self.look_up(&twin, look).await?;
-                return Ok(base.map(|base| moved(id, base)).ok_or(Refusal::UnknownId));
-            }
+            Ok(Err(Refusal::UnknownId)) => return self.find_moved(id, twin, look).await,
             Ok(Err(refusal)) => return Ok(Err(refusal)),
             // The visitor is none the worse for it, and the next request tries again.
             Err(error) => {
@@ -113,12 +113,20 @@ impl StoredSessions {
             }
         };
         let moved = self.complete(&id, &twin, fixed).await?;
-        Ok(moved.map(|base| Found {
-            id: twin,
-            base,
-            renamed: true,
-            arrived_as: None,
-        }))
+        Ok(moved.map(|base| Found::moved(twin, base, None)))
+    }
+
+    /// The entry of an id under which nothing is any more.
+    async fn find_moved(
+        &self,
+        id: SessionId,
+        twin: SessionId,
+        look: Look,
+    ) -> Result<Result<Found, Refusal>, Error> {
+        let base = self.look_up(&twin, look).await?;
+        Ok(base
+            .map(|base| Found::moved(twin, base, Some(id)))
+            .ok_or(Refusal::UnknownId))
     }
 
     /// What a request finds that comes too late for what it knew under an id: under which id the session is now, and as
