@@ -5,6 +5,7 @@ for, so each step waits for what the visitor would see.
 """
 
 import base64
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,8 @@ class Browser:
                 self.driver.delete_cookie(cookie["name"])
 
 
-def start(chromium, chromedriver, profile, javascript=True):
+@contextlib.contextmanager
+def started(chromium, chromedriver, profile, javascript=True):
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for flag in [*FLAGS, f"--user-data-dir={profile}"]:
@@ -91,14 +93,26 @@ def start(chromium, chromedriver, profile, javascript=True):
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     if not javascript:
         options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@contextlib.contextmanager
+def without_complaints(driver):
+    """Afterwards the console must be empty of errors."""
+    driver.get_log("browser")
+    yield
+    complaints = [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not complaints
 
 
 @pytest.fixture(scope="module", params=["with JavaScript", "without JavaScript"])
 def driver(request, chromium, chromedriver, tmp_path_factory):
-    driver = start(chromium, chromedriver, tmp_path_factory.mktemp("profile"), request.param == "with JavaScript")
-    yield driver
-    driver.quit()
+    with started(chromium, chromedriver, tmp_path_factory.mktemp("profile"), request.param == "with JavaScript") as driver:
+        yield driver
 
 
 @pytest.fixture
@@ -107,10 +121,8 @@ def browser(driver, start_tour):
     with start_tour(SECRET) as site:
         driver.get(site.url + "/")
         driver.delete_all_cookies()
-        driver.get_log("browser")
-        yield Browser(driver, site.url)
-        complaints = [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
-        assert not complaints
+        with without_complaints(driver):
+            yield Browser(driver, site.url)
 
 
 def log_in(browser, name="alice", remember=False):
@@ -280,8 +292,7 @@ def test_each_page_fits_wide_and_narrow_light_and_dark(chromium, chromedriver, s
     """No page is wider than the window. With `--screenshots=FOLDER` a picture of each is kept."""
     folder = pytestconfig.getoption("screenshots")
     with start_tour(SECRET) as site:
-        driver = start(chromium, chromedriver, tmp_path / "profile")
-        try:
+        with started(chromium, chromedriver, tmp_path / "profile") as driver:
             browser = Browser(driver, site.url)
             furnish(browser)
             browser.open("/")
@@ -301,8 +312,6 @@ def test_each_page_fits_wide_and_narrow_light_and_dark(chromium, chromedriver, s
                 browser.click("restore")
                 browser.sees("tamper-verdict", "Accepted")
             assert not too_wide
-        finally:
-            driver.quit()
 
 
 def furnish(browser):

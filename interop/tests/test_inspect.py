@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 import msgspec
 import pytest
-from test_browser import LOOKS, Browser, look, picture, start
+from test_browser import LOOKS, Browser, look, picture, started, without_complaints
 
 DAY = 24 * 60 * 60
 SECRET_WORDS = ["blue-teapot", "ada@example.org", "bob@example.org"]
@@ -68,15 +68,11 @@ def inspecting(cloakroom, store, *arguments):
 @contextlib.contextmanager
 def looking(chromium, chromedriver, profile, address, javascript=True):
     """A fresh browser that has opened the address; afterwards the console must be empty of errors."""
-    driver = start(chromium, chromedriver, profile, javascript)
-    try:
+    with started(chromium, chromedriver, profile, javascript) as driver, without_complaints(driver):
         browser = Browser(driver, address.split("/?")[0])
         driver.get(address)
         browser.sees("progress", "all that are there")
         yield browser
-        assert not [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
-    finally:
-        driver.quit()
 
 
 def test_whoever_has_the_address_looks_and_ends_sessions(cloakroom, store, chromium, chromedriver, tmp_path):
@@ -134,8 +130,7 @@ def test_whoever_has_the_address_looks_and_ends_sessions(cloakroom, store, chrom
 
 def test_another_browser_is_not_let_in(cloakroom, store, chromium, chromedriver, tmp_path):
     with inspecting(cloakroom, store) as address:
-        driver = start(chromium, chromedriver, tmp_path / "profile")
-        try:
+        with started(chromium, chromedriver, tmp_path / "profile") as driver:
             browser = Browser(driver, address.split("/?")[0])
             for path in ["/", "/sessions", "/?token=" + "0" * 64]:
                 browser.open(path)
@@ -143,8 +138,6 @@ def test_another_browser_is_not_let_in(cloakroom, store, chromium, chromedriver,
                 assert "241" not in driver.page_source
             driver.get(address)
             browser.sees("sessions", "241")
-        finally:
-            driver.quit()
 
 
 @pytest.mark.parametrize("reveal", [False, True], ids=["hidden", "revealed"])

@@ -3,7 +3,7 @@
 import pytest
 import requests
 from conftest import running
-from test_browser import LOOKS, SECRET, Browser, elsewhere, log_in, look, picture, start
+from test_browser import LOOKS, SECRET, Browser, elsewhere, log_in, look, picture, started, without_complaints
 
 STORES = ["cookie", "memory"]
 
@@ -18,15 +18,10 @@ def inspected(request, chromium, chromedriver, tour, tmp_path):
         SECRET_KEY=SECRET,
         DATA_DIR=str(tmp_path / "tour-data"),
     ) as site:
-        driver = start(chromium, chromedriver, tmp_path / "profile")
-        try:
+        with started(chromium, chromedriver, tmp_path / "profile") as driver:
             driver.get(site.url + "/")
-            driver.get_log("browser")
-            yield Browser(driver, site.url), request.param
-            complaints = [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
-            assert not complaints
-        finally:
-            driver.quit()
+            with without_complaints(driver):
+                yield Browser(driver, site.url), request.param
 
 
 def newest(browser):
@@ -131,8 +126,7 @@ def test_the_inspector_works_without_a_script(chromium, chromedriver, tour, tmp_
     with running(
         [tour, "--inspector"], tmp_path / "tour.log", SECRET_KEY=SECRET, DATA_DIR=str(tmp_path / "tour-data")
     ) as site:
-        driver = start(chromium, chromedriver, tmp_path / "profile", javascript=False)
-        try:
+        with started(chromium, chromedriver, tmp_path / "profile", javascript=False) as driver:
             browser = Browser(driver, site.url)
             with requests.Session() as phone:
                 elsewhere(site.url, phone)
@@ -144,5 +138,3 @@ def test_the_inspector_works_without_a_script(chromium, chromedriver, tour, tmp_
                 browser.until(lambda: "Android" not in browser.element("device-list").text, "the phone to be gone")
                 driver.find_element("id", "again").click()
                 browser.sees("event-list", "revoked")
-        finally:
-            driver.quit()

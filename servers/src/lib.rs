@@ -23,12 +23,14 @@ pub mod postgres;
 pub mod proxy;
 pub mod redis;
 
+mod certificate;
 mod place;
 mod server;
 mod shared;
 mod template;
 mod watchdog;
 
+pub use certificate::certificate;
 pub use place::python;
 pub use server::Server;
 pub use shared::{KINDS, Kind, unique};

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use cloakroom::format::Serialization;
 use cloakroom::store::{CreateError, Store};
 use serde_json::Value;
-use support::{Outcome, cloakroom};
+use support::{Outcome, cloakroom, runtime};
 use tempfile::TempDir;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -44,7 +44,7 @@ impl Move {
             to,
             folder,
         };
-        wait_for(async {
+        runtime().block_on(async {
             moving.source().await.prepare().await.unwrap();
             moving.target().await.prepare().await.unwrap();
         });
@@ -98,7 +98,7 @@ impl Move {
 
     /// Fills the source.
     fn fill(&self, count: usize) {
-        wait_for(async {
+        runtime().block_on(async {
             let source = self.source().await;
             for number in 0..count {
                 let key = self.key(number);
@@ -118,7 +118,7 @@ impl Move {
 
     /// Fails unless both have the same, bytes and lives.
     fn is_equal(&self, count: usize) {
-        wait_for(async {
+        runtime().block_on(async {
             let (source, target) = (self.source().await, self.target().await);
             for number in 0..count {
                 let key = self.key(number);
@@ -149,14 +149,6 @@ fn expected<const N: usize>(rows: [(&str, u64); N]) -> BTreeMap<String, u64> {
 
 fn value(number: usize) -> Bytes {
     Bytes::from(format!("\u{81}value {number}"))
-}
-
-fn wait_for<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(work)
 }
 
 async fn put(store: &Store, key: &str, value: &'static str) {
@@ -215,7 +207,7 @@ fn a_dry_run_writes_nothing_and_says_the_same() {
     let dry = ["--dry-run", "--state", &state];
     assert_eq!(moving.numbers(&dry)["copied"], 30);
     assert!(!Path::new(&state).exists());
-    wait_for(async {
+    runtime().block_on(async {
         let target = moving.target().await;
         assert_eq!(moving.values(&target, 30).await, vec![None; 30]);
     });
@@ -234,7 +226,7 @@ fn a_second_run_catches_up_and_the_target_has_the_last_word() {
     let nothing = expected([("listed", 12), ("unchanged", 12), ("passes", 1)]);
     assert_eq!(moving.numbers(&catch_up), nothing);
 
-    wait_for(async {
+    runtime().block_on(async {
         let (source, target) = (moving.source().await, moving.target().await);
         let key = |number| moving.key(number);
         put(&source, &key(0), "changed in the source").await;
@@ -272,7 +264,7 @@ fn a_second_run_catches_up_and_the_target_has_the_last_word() {
         ("changes_in_the_last_pass", 8),
     ]);
     assert_eq!(moving.numbers(&catch_up), caught_up);
-    wait_for(async {
+    runtime().block_on(async {
         let target = moving.target().await;
         let values = moving.values(&target, 14).await;
         let text = |number: usize| values[number].as_deref().map(String::from_utf8_lossy);
@@ -319,7 +311,7 @@ fn what_was_interrupted_goes_on() {
     let text = std::fs::read_to_string(&state).unwrap();
     std::fs::write(&state, &text[..text.len() - 20]).unwrap();
     // Meanwhile somebody clicked: one of the copies is old by now.
-    wait_for(async {
+    runtime().block_on(async {
         let source = moving.source().await;
         for number in 0..400 {
             put(&source, &moving.key(number), "later").await;
@@ -383,10 +375,12 @@ fn following_ends_with_a_pass_that_began_after_it_was_asked_to() {
         first.starts_with("pass 1: 20 of 20 entries changed"),
         "{first}"
     );
-    wait_for(async { put(&moving.source().await, &moving.key(3), "later").await });
+    runtime().block_on(async { put(&moving.source().await, &moving.key(3), "later").await });
     read_until(&mut lines, "pass 3: ");
     moving.is_equal(20);
-    wait_for(async { put(&moving.source().await, &moving.key(4), "at the last moment").await });
+    runtime().block_on(async {
+        put(&moving.source().await, &moving.key(4), "at the last moment").await;
+    });
     interrupt(&child);
     read_until(&mut lines, "last pass: ");
     let output = child.wait_with_output().unwrap();
@@ -406,7 +400,7 @@ fn a_source_that_lost_its_entries_logs_nobody_out() {
     let outcome = moving.run(&["--state", &state]);
     assert_eq!(outcome.code, 1);
     assert_eq!(outcome.json()["refused"]["code"], "too_many_gone");
-    wait_for(async {
+    runtime().block_on(async {
         let target = moving.target().await;
         assert!(
             moving
@@ -418,7 +412,7 @@ fn a_source_that_lost_its_entries_logs_nobody_out() {
     });
     let removed = moving.numbers(&["--state", &state, "--remove-gone"]);
     assert_eq!(removed["removed"], 150);
-    wait_for(async {
+    runtime().block_on(async {
         let target = moving.target().await;
         assert_eq!(moving.values(&target, 150).await, vec![None; 150]);
     });
@@ -431,7 +425,7 @@ fn p2_a_folder_of_cachelibs_moves_under_the_hashes_of_its_keys_and_back() {
         Bytes::from(Serialization::Pickle.to_bytes(&session).unwrap())
     };
     let moving = Move::between("cachelib:DIR/flask_session", "sqlite:DIR/app.db");
-    wait_for(async {
+    runtime().block_on(async {
         let folder = moving.source().await;
         for number in 0..40 {
             let session = pickle(&format!("{{\"user\":{number}}}"));
@@ -449,7 +443,7 @@ fn p2_a_folder_of_cachelibs_moves_under_the_hashes_of_its_keys_and_back() {
     assert_eq!(outcome.json()["counts"], counts);
 
     // The visitor brings the key.
-    wait_for(async {
+    runtime().block_on(async {
         let target = moving.target().await;
         let live = target.clone().moving_from(target.clone().hashed_keys());
         let loaded = live.load(&moving.key(7)).await.unwrap().unwrap();
@@ -467,7 +461,7 @@ fn p2_a_folder_of_cachelibs_moves_under_the_hashes_of_its_keys_and_back() {
         }
     });
     assert_eq!(moving.numbers(&["--state", &state])["updated"], 2);
-    wait_for(async {
+    runtime().block_on(async {
         let target = moving.target().await;
         let live = target.clone().moving_from(target.clone().hashed_keys());
         let loaded = live.load(&moving.key(8)).await.unwrap().unwrap();
@@ -485,7 +479,7 @@ fn p2_a_folder_of_cachelibs_moves_under_the_hashes_of_its_keys_and_back() {
         folder: tempfile::tempdir().unwrap(),
     };
     assert_eq!(back.numbers(&[])["copied"], 40);
-    wait_for(async {
+    runtime().block_on(async {
         let loaded = back
             .target()
             .await
@@ -501,7 +495,7 @@ fn p2_a_folder_of_cachelibs_moves_under_the_hashes_of_its_keys_and_back() {
 fn what_cannot_go_is_counted_with_the_reason_and_stays() {
     let moving = Move::between("REDIS/10", "cachelib:DIR/flask_session");
     moving.fill(3);
-    wait_for(async {
+    runtime().block_on(async {
         let source = moving.source().await;
         let session = Bytes::from_static(b"\x81\xa4user\xa5alice");
         source.create(&moving.key(9), session, HOUR).await.unwrap();
@@ -512,7 +506,7 @@ fn what_cannot_go_is_counted_with_the_reason_and_stays() {
     assert_eq!(json["copied"], 1);
     let reasons = serde_json::json!({ "it is no session that can be pickled": 3 });
     assert_eq!(json["refused"], reasons);
-    wait_for(async {
+    runtime().block_on(async {
         let source = moving.source().await;
         assert_eq!(
             moving.values(&source, 3).await,

@@ -16,7 +16,7 @@ use cloakroom::{
     Clock,
     store::{Driver, SqliteStore, Store},
 };
-use support::{TemporaryFile, cloakroom};
+use support::{TemporaryFile, cloakroom, runtime};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -26,14 +26,6 @@ fn run(arguments: &[&str], url: &str) -> support::Outcome {
         &[("SESSION_STORE", url)],
         b"",
     )
-}
-
-fn wait_for<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(work)
 }
 
 #[test]
@@ -46,7 +38,7 @@ fn prepare_makes_the_table_and_purge_removes_what_has_expired_and_nothing_else()
     assert_eq!(run(&["prepare"], &url).good(), "the table is there");
     assert_eq!(run(&["prepare"], &url).good(), "the table is there");
 
-    wait_for(async {
+    runtime().block_on(async {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let yesterday = Clock::manual(now.unwrap().as_secs() - 24 * 3600);
         let past = SqliteStore::connect(&url).await.unwrap().clock(yesterday);
@@ -67,7 +59,7 @@ fn prepare_makes_the_table_and_purge_removes_what_has_expired_and_nothing_else()
     assert_eq!(outcome.json()["removed"], 7);
     assert_eq!(outcome.json()["store"], "sqlite");
     assert_eq!(run(&["purge"], &url).good(), "removed 0 expired entries");
-    wait_for(async {
+    runtime().block_on(async {
         let store = Store::from_url(&url).await.unwrap();
         assert!(store.load("session:new").await.unwrap().is_some());
     });

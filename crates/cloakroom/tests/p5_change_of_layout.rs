@@ -11,15 +11,18 @@ use cloakroom::{
     UserSessions,
     format::RecordHeader,
     store::{MemoryStore, Store},
+    testing::Browser,
 };
 use faulty::{Fault, Faulty};
-use http::{HeaderMap, header};
 use recording::{Calls, Recording};
+use visit::request;
 
 #[path = "support/faulty.rs"]
 mod faulty;
 #[path = "support/recording.rs"]
 mod recording;
+#[path = "support/visit.rs"]
+mod visit;
 
 const NOW: u64 = 1_800_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -105,22 +108,10 @@ async fn visit<T>(
     cookie: &str,
     handler: impl FnOnce(&Session) -> T,
 ) -> (T, Option<String>) {
-    let mut request = HeaderMap::new();
-    request.insert(header::COOKIE, format!("session={cookie}").parse().unwrap());
-    let session = manager.open(&request).await.unwrap();
-    let said = handler(&session);
-    let mut response = HeaderMap::new();
-    manager.close(&session, &mut response).await.unwrap();
-    let set = response.get(header::SET_COOKIE);
-    let told = set.map(|value| {
-        let value = value.to_str().unwrap().strip_prefix("session=").unwrap();
-        value.split(';').next().unwrap().to_owned()
-    });
-    (
-        said,
-        told.or_else(|| Some(cookie.to_owned()))
-            .filter(|told| !told.is_empty()),
-    )
+    let mut browser = Browser::new();
+    browser.set_cookie("session", cookie);
+    let said = request(manager, &mut browser, handler).await;
+    (said, browser.cookie("session").map(str::to_owned))
 }
 
 async fn who(manager: &SessionManager, cookie: &str) -> Option<String> {

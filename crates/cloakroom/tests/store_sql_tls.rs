@@ -29,7 +29,7 @@ mod without_the_feature {
 
 #[cfg(feature = "sql-tls")]
 mod with_the_feature {
-    use std::{fs, process::Command, time::Duration};
+    use std::{fs, time::Duration};
 
     use base64::{Engine, engine::general_purpose::STANDARD};
     use cloakroom::store::{Driver, PostgresStore, StoreErrorKind};
@@ -37,20 +37,7 @@ mod with_the_feature {
 
     /// Gives a server a certificate of its own making; returns the certificate's file.
     async fn secure(server: &servers::Server, folder: &std::path::Path) -> String {
-        let (certificate, key) = (folder.join("server.crt"), folder.join("server.key"));
-        let made = Command::new("openssl")
-            .args([
-                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-            ])
-            .args(["-subj", "/CN=localhost", "-addext"])
-            .args(["subjectAltName=DNS:localhost", "-addext"])
-            .args(["basicConstraints=critical,CA:FALSE", "-keyout"])
-            .arg(&key)
-            .arg("-out")
-            .arg(&certificate)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{made:?}");
+        let [certificate, key] = servers::certificate(folder, "DNS:localhost");
         let mut connection = PgConnection::connect(server.url()).await.unwrap();
         // The server writes them itself, so that they are its own.
         for file in [&certificate, &key] {
