@@ -7,6 +7,11 @@ use std::fmt;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
+/// The months as dates name them.
+pub(crate) const MONTHS: [&[u8; 3]; 12] = [
+    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+];
+
 /// A moment in HTTP's own notation, ready to be copied into a header.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HttpDate([u8; HttpDate::LENGTH]);
@@ -19,10 +24,6 @@ impl HttpDate {
     /// cannot tell.
     pub(crate) fn from_unix_seconds(unix_seconds: i64) -> Option<Self> {
         const WEEKDAYS: [&[u8; 3]; 7] = [b"Thu", b"Fri", b"Sat", b"Sun", b"Mon", b"Tue", b"Wed"];
-        const MONTHS: [&[u8; 3]; 12] = [
-            b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
-            b"Dec",
-        ];
 
         let days = unix_seconds.div_euclid(SECONDS_PER_DAY);
         let second_of_day = unix_seconds.rem_euclid(SECONDS_PER_DAY);

@@ -1,6 +1,6 @@
 //! Dates as browsers read them out of `Expires`: anything that has a time, a day, a month and a year in it.
 
-use crate::http_date::days_from_civil;
+use crate::http_date::{MONTHS, civil_from_days, days_from_civil};
 
 /// The Unix seconds of a cookie's date (RFC 6265bis, section 5.1.1); none for what browsers ignore.
 pub(super) fn cookie_date(text: &[u8]) -> Option<i64> {
@@ -36,7 +36,7 @@ pub(super) fn cookie_date(text: &[u8]) -> Option<i64> {
     let legal = (1..=31).contains(&day) && year >= 1601 && hour < 24 && minute < 60 && second < 60;
     let days = days_from_civil(year, month, u8::try_from(day).ok()?);
     // The 31st of a shorter month would be a day of the next one.
-    let (_, _, same_day) = crate::http_date::civil_from_days(days);
+    let (_, _, same_day) = civil_from_days(days);
     (legal && i64::from(same_day) == day)
         .then_some(days * 86_400 + hour * 3600 + minute * 60 + second)
 }
@@ -73,10 +73,6 @@ fn number(token: &[u8], least: usize, most: usize) -> Option<i64> {
 }
 
 fn month_number(token: &[u8]) -> Option<u8> {
-    const MONTHS: [&[u8; 3]; 12] = [
-        b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov",
-        b"dec",
-    ];
     let start = token.get(..3)?;
     let index = MONTHS
         .iter()

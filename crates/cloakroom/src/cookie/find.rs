@@ -100,7 +100,7 @@ fn split(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn trim_blanks(text: &[u8]) -> &[u8] {
+pub(super) fn trim_blanks(text: &[u8]) -> &[u8] {
     let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t');
     let start = text.iter().position(is_text).unwrap_or(text.len());
     let end = text

@@ -3,6 +3,7 @@
 use super::{
     MAX_ATTRIBUTE_SIZE, MAX_COOKIE_SIZE, SameSite,
     date::cookie_date,
+    find::trim_blanks,
     rules::{Attributes, PrefixRule, broken_prefix},
 };
 
@@ -49,8 +50,8 @@ impl<'a> Received<'a> {
         let pair = parts.next().unwrap_or_default();
         let (name, value) = split(pair).unwrap_or((b"", pair));
         let mut cookie = Self {
-            name: trimmed(name),
-            value: trimmed(value),
+            name: trim_blanks(name),
+            value: trim_blanks(value),
             ..Self::default()
         };
         if cookie.name.is_empty() && cookie.value.is_empty() {
@@ -58,7 +59,7 @@ impl<'a> Received<'a> {
         }
         for attribute in parts {
             let (name, value) = split(attribute).unwrap_or((attribute, b""));
-            cookie.take(trimmed(name), trimmed(value));
+            cookie.take(trim_blanks(name), trim_blanks(value));
         }
         Ok(cookie)
     }
@@ -141,17 +142,6 @@ const KNOWN: [&str; 8] = [
 fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = memchr::memchr(b'=', text)?;
     Some((&text[..at], &text[at + 1..]))
-}
-
-fn trimmed(text: &[u8]) -> &[u8] {
-    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let start = text.iter().take_while(|byte| blank(byte)).count();
-    let end = text[start..]
-        .iter()
-        .rev()
-        .take_while(|byte| blank(byte))
-        .count();
-    &text[start..text.len() - end]
 }
 
 /// Digits, with a minus before them or not; anything else is ignored. What is too large for a number is for ever.
