@@ -3,15 +3,14 @@
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-from test_browser import start as start_browser
+from test_browser import started
 from test_neighbours import start  # noqa: F401, a fixture
 
 
 @pytest.fixture
 def driver(chromium, chromedriver, tmp_path):
-    driver = start_browser(chromium, chromedriver, tmp_path / "profile")
-    yield driver
-    driver.quit()
+    with started(chromium, chromedriver, tmp_path / "profile") as driver:
+        yield driver
 
 
 def text(driver):
